@@ -1,0 +1,140 @@
+"""Conversations as trees of messages, and the runs that grow them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+import uuid_utils.compat
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+def new_id() -> UUID:
+    """Ordered by time (UUIDv7), so that an id is also a place in a keyset."""
+    return uuid_utils.compat.uuid7()
+
+
+class Conversation(models.Model):
+    """A person's thread in a team. `route`, `system_prompt`, `parameters` are what Run uses next.
+
+    `title_is_own`: the user named it, and nothing renames it again. `parameters` holds the keys
+    `temperature` and `max_output_tokens`; a missing key is unset.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey("providers.Team", on_delete=models.CASCADE, related_name="+")
+    title = models.CharField(max_length=200, blank=True)
+    title_is_own = models.BooleanField(default=False)
+    route = models.CharField(max_length=120)
+    system_prompt = models.TextField(blank=True)
+    parameters = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["user", "team", "-updated_at", "-id"])]
+
+    def __str__(self) -> str:
+        return self.title or "Untitled"
+
+
+class Message(models.Model):
+    """A node of the tree; `parent` None: the first. `html` is the rendered text, made once."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="messages"
+    )
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    role = models.CharField(max_length=16)
+    text = models.TextField(blank=True)
+    html = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["conversation", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.pk}"
+
+
+class RunState(models.TextChoices):
+    RUNNING = "running", "Running"
+    STOPPING = "stopping", "Stopping"
+    DONE = "done", "Done"
+    STOPPED = "stopped", "Stopped"
+    FAILED = "failed", "Failed"
+    INTERRUPTED = "interrupted", "Interrupted"
+
+
+class Run(models.Model):
+    """One press of Run. It belongs to the server: `heartbeat_at` older than 30 s means its
+    process is gone, and the reaper marks it interrupted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="runs")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(max_length=16, choices=RunState, default=RunState.RUNNING)
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["heartbeat_at"],
+                condition=models.Q(state__in=["running", "stopping"]),
+                name="live_runs",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Generation(models.Model):
+    """One column's answer in a run, with what it cost. Its id is the request's in the ledger.
+
+    Figures None: not known (yet). `notices` are sentences to show; `error` has `code` and
+    `message`; `answered_by` is `provider/model`, empty until the answer has committed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="generations")
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="generation")
+    route = models.CharField(max_length=120)
+    answered_by = models.CharField(max_length=280, blank=True)
+    is_fallback = models.BooleanField(default=False)
+    notices = models.JSONField(default=list, blank=True)
+    finish_reason = models.CharField(max_length=20, blank=True)
+    error = models.JSONField(null=True)
+    ttft_ms = models.PositiveIntegerField(null=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    input_tokens = models.PositiveIntegerField(null=True)
+    output_tokens = models.PositiveIntegerField(null=True)
+    is_estimated = models.BooleanField(default=False)
+    cost_nano = models.BigIntegerField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class RunEvent(models.Model):
+    """One line of a run's log; `seq` counts from 1. Dropped some time after the run has ended."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    kind = models.CharField(max_length=20)
+    data = models.JSONField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "seq"], name="one_event_a_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}#{self.seq} {self.kind}"

@@ -1,0 +1,1 @@
+"""Everything between a prompt and a provider; ARCHITECTURE in the README maps it."""

@@ -1,0 +1,206 @@
+"""Everything that can go wrong, each with its decision.
+
+EngineError
+├── RequestRejected             the caller can fix it
+│   ├── InvalidRequest  UnknownModel  ContextTooLong  ContentBlocked
+│   ├── BudgetExceeded  RateLimited  Unpriced
+├── UpstreamError               one deployment failed
+│   ├── UpstreamTimeout  UpstreamUnavailable  UpstreamOverloaded  UpstreamThrottled  QuotaExhausted
+│   ├── UpstreamRejected  CredentialRejected  UpstreamGarbled  StreamCut  CircuitOpen
+├── NoDeploymentAvailable       keeps every attempt's failure
+├── LedgerUnavailable           no paid call without a durable hold
+└── Cancelled                   the caller went away; nobody's failure
+
+Steps read the three booleans of `UpstreamError`; status codes are known only where a wire is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+
+class EngineError(Exception):
+    """`code` is stable; the message is safe to show: never a prompt, an answer or a secret.
+
+    `retry_after_s` None means that waiting is not known to help. `may_retry` tells the caller's
+    client whether the same request again can succeed.
+    """
+
+    code = "internal_error"
+    may_retry = False
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after_s = retry_after_s
+
+
+class RequestRejected(EngineError):
+    code = "invalid_request"
+
+
+class InvalidRequest(RequestRejected):
+    """`param` is the path of the faulty field such as `messages.2.content`; None: the whole."""
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class UnknownModel(RequestRejected):
+    code = "model_not_found"
+
+
+class ContextTooLong(RequestRejected):
+    code = "context_length_exceeded"
+
+
+class ContentBlocked(RequestRejected):
+    code = "content_blocked"
+
+
+class BudgetExceeded(RequestRejected):
+    """`budget` is its name in words; `resets_at` None: it never resets by itself."""
+
+    code = "budget_exceeded"
+
+    def __init__(self, message: str, *, budget: str, resets_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.budget = budget
+        self.resets_at = resets_at
+
+
+class RateLimited(RequestRejected):
+    code = "rate_limited"
+    may_retry = True
+
+
+class Unpriced(RequestRejected):
+    code = "unpriced"
+
+
+class UpstreamError(EngineError):
+    """One deployment failed.
+
+    `retry_here`: the same deployment may answer the same request.
+    `try_next`: another deployment may.
+    `trips_breaker`: it says something about the deployment's health.
+    `may_be_billed`: the provider may charge for this attempt although it failed.
+    """
+
+    code = "upstream_error"
+    retry_here = False
+    try_next = True
+    trips_breaker = True
+    may_be_billed = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        upstream_request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.status = status
+        self.upstream_request_id = upstream_request_id
+
+
+class UpstreamTimeout(UpstreamError):
+    """Connected, then silence: it may have worked on the prompt all the same."""
+
+    code = "upstream_timeout"
+    retry_here = True
+    may_be_billed = True
+    may_retry = True
+
+
+class UpstreamUnavailable(UpstreamError):
+    """Not reached, or an answer of the 5xx family."""
+
+    code = "upstream_unavailable"
+    retry_here = True
+    may_retry = True
+
+
+class UpstreamOverloaded(UpstreamError):
+    code = "upstream_overloaded"
+    retry_here = True
+    may_retry = True
+
+
+class UpstreamThrottled(UpstreamError):
+    """Its rate limit, or our own bucket in front of it."""
+
+    code = "upstream_throttled"
+    retry_here = True
+    trips_breaker = False
+    may_retry = True
+
+
+class QuotaExhausted(UpstreamError):
+    """Our account there is empty: not a rate limit, waiting does not help."""
+
+    code = "upstream_quota_exhausted"
+    trips_breaker = False
+
+
+class UpstreamRejected(UpstreamError):
+    """It refused this very request; the caller's to fix, the same elsewhere."""
+
+    code = "upstream_rejected"
+    try_next = False
+    trips_breaker = False
+
+
+class CredentialRejected(UpstreamError):
+    code = "credential_rejected"
+    trips_breaker = False
+
+
+class UpstreamGarbled(UpstreamError):
+    """It sent something that its wire format does not allow."""
+
+    code = "upstream_garbled"
+    may_be_billed = True
+
+
+class StreamCut(UpstreamError):
+    """It closed the stream without its terminal event."""
+
+    code = "stream_cut"
+    may_be_billed = True
+    may_retry = True
+
+
+class CircuitOpen(UpstreamError):
+    """Our breaker lets the deployment rest."""
+
+    code = "circuit_open"
+    trips_breaker = False
+    may_retry = True
+
+
+class NoDeploymentAvailable(EngineError):
+    """Every deployment of the route failed; `failures` in the order they were tried."""
+
+    code = "no_deployment_available"
+    may_retry = True
+
+    def __init__(self, message: str, *, failures: Sequence[tuple[str, UpstreamError]]) -> None:
+        waits = [error.retry_after_s for _, error in failures if error.retry_after_s is not None]
+        super().__init__(message, retry_after_s=min(waits, default=None))
+        self.failures = tuple(failures)
+
+
+class LedgerUnavailable(EngineError):
+    """The database did not take the hold, so nothing was sent upstream."""
+
+    code = "ledger_unavailable"
+    may_retry = True
+
+
+class Cancelled(EngineError):
+    code = "cancelled"

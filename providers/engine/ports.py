@@ -1,0 +1,108 @@
+"""What the engine needs from outside, and nothing of how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Stream
+from providers.engine.routes import Deployment
+
+Carrier = TypeVar("Carrier", Call, Attempt)
+
+Now = Callable[[], float]
+"""Monotonic seconds."""
+Sleep = Callable[[float], Awaitable[None]]
+
+
+Open = Callable[[Carrier], AbstractAsyncContextManager[Stream]]
+"""The rest of the chain."""
+
+
+class Step(Protocol[Carrier]):
+    """One concern around the rest of the chain; it sees only `open_next`."""
+
+    def open(
+        self, carrier: Carrier, open_next: Open[Carrier]
+    ) -> AbstractAsyncContextManager[Stream]: ...
+
+
+class Adapter(Protocol):
+    """One wire format: an attempt becomes a request upstream, its answer becomes events.
+
+    `open` returns when the status line and headers are good; the events may still fail.
+    `input_overhead` is what templates of this wire may add to the prompt, in tokens.
+    """
+
+    kind: str
+
+    def input_overhead(self, call: Call) -> int: ...
+
+    def open(self, attempt: Attempt, secret: str | None) -> AbstractAsyncContextManager[Stream]: ...
+
+    async def check(self, deployment: Deployment, secret: str | None) -> int:
+        """Ask for the list of models, which is free; answer how many. Raises UpstreamError."""
+        ...
+
+
+class Secrets(Protocol):
+    async def secret_for(self, deployment: Deployment, caller: Caller) -> str | None:
+        """Open the nearest credential (user, team, organisation); None: the provider needs none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The worst case of one attempt, before it is made.
+
+    `worst_case_nano` None: a deployment of the route has no price. `ttl_s` is the time after
+    which the hold is resolved by rule if nobody settled it.
+    """
+
+    request_id: UUID
+    caller: Caller
+    route: str
+    worst_case_nano: int | None
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A durable hold on every budget that applies; `held_nano` 0 where none does."""
+
+    id: UUID
+    intent: Intent
+    held_nano: int
+
+
+class Ledger(Protocol):
+    async def reserve(self, intent: Intent) -> Reservation:
+        """Hold the worst case on every scope at once, durably.
+
+        Raises BudgetExceeded, Unpriced, LedgerUnavailable.
+        """
+        ...
+
+    async def top_up(self, reservation: Reservation, extra_nano: int) -> Reservation:
+        """Hold more for a further attempt. Raises as `reserve`; the old hold then stands."""
+        ...
+
+    async def settle(self, reservation: Reservation, attempts: Sequence[AttemptRecord]) -> None:
+        """Book every attempt and free the hold. Twice is harmless.
+
+        Raises nothing: what could not be written is kept, tried again, and expires by rule.
+        """
+        ...
+
+
+class Observer(Protocol):
+    """Told of what happened, for metrics; must not raise and must not block."""
+
+    def attempt_ended(self, call: Call, record: AttemptRecord) -> None: ...
+
+    def call_ended(self, call: Call, error_code: str | None, duration_s: float) -> None: ...
+
+    def breaker_changed(self, deployment: Deployment, state: str) -> None: ...

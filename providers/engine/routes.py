@@ -1,0 +1,48 @@
+"""Where a prompt may go: deployments, and the routes that order them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from providers.engine.usage import Price
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One model at one provider: the unit of price, limits and health.
+
+    `kind` names the adapter. `is_local` lets an owner's base URL resolve to private addresses.
+    `price` None: nobody told us; it is never zero. `max_output_tokens` bounds every answer, and so
+    the worst case that a budget must hold. `requests_per_second` None: no limit of our own.
+    Durations in seconds; `total_timeout_s` applies to plain answers, streams have none.
+    """
+
+    id: int
+    provider: str
+    kind: str
+    model: str
+    base_url: str
+    is_local: bool = False
+    price: Price | None = None
+    max_output_tokens: int = 4096
+    requests_per_second: float | None = 10.0
+    burst: int = 20
+    max_attempts: int = 3
+    connect_timeout_s: float = 10.0
+    first_token_timeout_s: float = 30.0
+    idle_timeout_s: float = 60.0
+    total_timeout_s: float = 60.0
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A public model name and its deployments in order of preference; never empty."""
+
+    name: str
+    deployments: tuple[Deployment, ...]

@@ -1,0 +1,63 @@
+"""Tokens, prices and exact cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+
+NANO_PER_USD = 1_000_000_000
+# Dollars per million tokens x 1000 = nano-dollars per token.
+_NANO_PER_TOKEN = Decimal(1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer, in inclusive buckets as the field reports them.
+
+    Cache reads and writes are part of `input_tokens`; reasoning is part of `output_tokens`.
+    `estimated` is true when we counted because the provider did not say.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a deployment asks, in USD per million tokens.
+
+    A cache price of None means that class is billed like plain input. `version` names the source
+    and its date, so that an entry of the ledger can be computed again.
+    """
+
+    input: Decimal
+    output: Decimal
+    version: str
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+
+    def cost_nano(self, usage: Usage) -> int:
+        """Nano-dollars of `usage`, rounded once, half up."""
+        plain = usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens
+        dollars_per_million = (
+            self.input * max(plain, 0)
+            + self._or_input(self.cache_read) * usage.cache_read_tokens
+            + self._or_input(self.cache_write) * usage.cache_write_tokens
+            + self.output * usage.output_tokens
+        )
+        return int((dollars_per_million * _NANO_PER_TOKEN).quantize(Decimal(1), ROUND_HALF_UP))
+
+    def worst_case_nano(self, input_tokens: int, output_tokens: int) -> int:
+        """Nano-dollars that an attempt of this size can cost at most, rounded up."""
+        dearest_input = max(
+            self.input, self._or_input(self.cache_read), self._or_input(self.cache_write)
+        )
+        dollars_per_million = dearest_input * input_tokens + self.output * output_tokens
+        return int((dollars_per_million * _NANO_PER_TOKEN).quantize(Decimal(1), ROUND_CEILING))
+
+    def _or_input(self, price: Decimal | None) -> Decimal:
+        return self.input if price is None else price

@@ -1,0 +1,95 @@
+"""Providers, their models with price and limits, and the routes that callers name."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+
+class Provider(models.Model):
+    """A company or server with an API. `kind` is an adapter's; `is_local` allows private addresses.
+
+    `from_environment`: made from a key in the environment; pages show it and do not edit it.
+    """
+
+    name = models.SlugField(max_length=64, unique=True)
+    kind = models.CharField(max_length=32)
+    base_url = models.URLField(max_length=500, blank=True)
+    is_local = models.BooleanField(default=False)
+    is_enabled = models.BooleanField(default=True)
+    from_environment = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Deployment(models.Model):
+    """One model at one provider. Limits left empty fall back to the configuration."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="deployments")
+    model = models.CharField(max_length=200)
+    max_output_tokens = models.PositiveIntegerField(default=4096)
+    requests_per_second = models.FloatField(null=True, blank=True)
+    burst = models.PositiveIntegerField(null=True, blank=True)
+    is_enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "model"], name="one_deployment_a_model"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id}/{self.model}"
+
+
+class Price(models.Model):
+    """Set by an operator; the newest row whose time has come wins over the published prices.
+
+    USD per million tokens. Rows are added, never edited, so that old entries can be recomputed.
+    """
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="prices")
+    input_usd = models.DecimalField(max_digits=14, decimal_places=6)
+    output_usd = models.DecimalField(max_digits=14, decimal_places=6)
+    cache_read_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
+    cache_write_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
+    effective_from = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["deployment", "-effective_from"])]
+
+    def __str__(self) -> str:
+        return f"{self.deployment_id} from {self.effective_from:%Y-%m-%d}"
+
+
+class Route(models.Model):
+    """The public model name that callers use."""
+
+    name = models.CharField(max_length=120, unique=True)
+    is_enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RouteTarget(models.Model):
+    """One deployment of a route; lower `position` is tried first."""
+
+    route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="targets")
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="targets")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["route", "deployment"], name="target_once_a_route"),
+            models.UniqueConstraint(fields=["route", "position"], name="one_target_a_position"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.route_id} -> {self.deployment_id}"

@@ -1,0 +1,195 @@
+"""Budgets, their windows, holds and the entries of the ledger. Money is nano-dollars.
+
+Holds and entries are written by `providers.ledger` through its own connections, never by the ORM.
+They carry no foreign key constraints: a checked reference locks the team's row on every request,
+and what was spent outlives who spent it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from providers.models.keys import VirtualKey
+from providers.models.people import Team
+
+
+class Scope(models.TextChoices):
+    ORGANISATION = "org", "Organisation"
+    TEAM = "team", "Team"
+    USER = "user", "User"
+    KEY = "key", "Virtual key"
+
+
+class Period(models.TextChoices):
+    DAY = "day", "Day"
+    WEEK = "week", "Week"
+    MONTH = "month", "Month"
+    TOTAL = "total", "Total"
+
+
+class Budget(models.Model):
+    """Dollars that a scope may spend in a window; exactly the scope's own column is set.
+
+    Windows are a pure function of (period, time zone, now). Hard budgets refuse, soft ones warn.
+    """
+
+    scope = models.CharField(max_length=8, choices=Scope)
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE
+    )
+    key = models.ForeignKey(VirtualKey, null=True, blank=True, on_delete=models.CASCADE)
+    limit_nano = models.BigIntegerField()
+    period = models.CharField(max_length=8, choices=Period, default=Period.MONTH)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    is_hard = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["scope", "team", "user", "key", "period"],
+                nulls_distinct=False,
+                name="one_budget_a_scope_and_period",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(limit_nano__gte=0), name="limit_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=(
+                    models.Q(scope="org", team=None, user=None, key=None)
+                    | models.Q(scope="team", team__isnull=False, user=None, key=None)
+                    | models.Q(scope="user", team=None, user__isnull=False, key=None)
+                    | models.Q(scope="key", team=None, user=None, key__isnull=False)
+                ),
+                name="budget_names_its_scope",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} per {self.period}"
+
+
+class BudgetWindow(models.Model):
+    """One period of one budget with its counters. A hold is booked in the window it was made in."""
+
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="windows")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+    spent_nano = models.BigIntegerField(default=0)
+    held_nano = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["budget", "starts_at"], name="one_window_a_start"),
+            models.CheckConstraint(condition=models.Q(held_nano__gte=0), name="held_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.budget_id} from {self.starts_at:%Y-%m-%d}"
+
+
+class Reservation(models.Model):
+    """An intent: durable before the first byte goes upstream. Its id is the request's.
+
+    `windows` are the ids of the budget windows that carry the hold; `settled_at` None: open.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    source = models.CharField(max_length=16)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
+    team = models.ForeignKey(
+        Team, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    key = models.ForeignKey(
+        VirtualKey, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    route = models.CharField(max_length=120)
+    windows = ArrayField(models.BigIntegerField(), default=list)
+    held_nano = models.BigIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(settled_at=None),
+                name="open_reservations",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Entry(models.Model):
+    """One attempt, or the estimate of an expired hold. Append-only.
+
+    Names of provider, model and route are copied so that an entry outlives them. Token counts and
+    `cost_nano` None: unknown, and then nothing was booked. `is_unconfirmed`: booked by rule,
+    nobody saw the end. `error_code` empty: it went well.
+    """
+
+    reservation = models.ForeignKey(
+        Reservation, on_delete=models.DO_NOTHING, db_constraint=False, related_name="entries"
+    )
+    attempt = models.PositiveSmallIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+    source = models.CharField(max_length=16)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
+    team = models.ForeignKey(
+        Team, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    key = models.ForeignKey(
+        VirtualKey, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    route = models.CharField(max_length=120)
+    provider = models.CharField(max_length=64)
+    model = models.CharField(max_length=200)
+    status = models.CharField(max_length=16)
+    error_code = models.CharField(max_length=40, blank=True)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    upstream_request_id = models.CharField(max_length=120, blank=True)
+    ttft_ms = models.PositiveIntegerField(null=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    input_tokens = models.PositiveIntegerField(null=True)
+    output_tokens = models.PositiveIntegerField(null=True)
+    cache_read_tokens = models.PositiveIntegerField(null=True)
+    cache_write_tokens = models.PositiveIntegerField(null=True)
+    reasoning_tokens = models.PositiveIntegerField(null=True)
+    is_estimated = models.BooleanField(default=False)
+    is_unconfirmed = models.BooleanField(default=False)
+    cost_nano = models.BigIntegerField(null=True)
+    price_version = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["reservation", "attempt"], name="an_attempt_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["at"]),
+            models.Index(fields=["team", "at"]),
+            models.Index(fields=["provider", "model", "at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reservation_id}#{self.attempt}"
