@@ -1,0 +1,73 @@
+"""What the frame around every page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from providers.models import Team, User
+
+THEMES = ("system", "light", "dark")
+
+
+@dataclass(frozen=True)
+class NavItem:
+    label: str
+    icon: str
+    url: str
+    is_current: bool
+    is_last: bool = False
+
+
+@dataclass(frozen=True)
+class Shell:
+    """`team` None: signed out, or a person without a team. `nav` holds only what they may open."""
+
+    nav: list[NavItem] = field(default_factory=list)
+    teams: list[Team] = field(default_factory=list)
+    team: Team | None = None
+    team_url: str = ""
+    themes: tuple[str, ...] = THEMES
+
+
+# label, icon, URL name, prefix of the addresses that belong to it
+PLACES = (
+    ("Playground", "message-square-text", "conversations:playground", "/playground"),
+    ("Costs", "wallet", "providers:costs", "/costs"),
+    ("Health", "activity", "providers:health", "/health"),
+    ("Settings", "settings-2", "providers:settings", "/settings"),
+)
+
+
+def context(request: HttpRequest) -> dict[str, Shell]:
+    user = getattr(request, "user", None)
+    if not isinstance(user, User):
+        return {"shell": Shell()}
+    teams = list(Team.objects.filter(memberships__user=user).order_by("name"))
+    team = next((team for team in teams if team.pk == user.active_team_id), None)
+    return {
+        "shell": Shell(
+            nav=list(_nav(request)),
+            teams=teams,
+            team=team or next(iter(teams), None),
+            team_url=_address("providers:choose_team") or "",
+        )
+    }
+
+
+def _nav(request: HttpRequest) -> Iterator[NavItem]:
+    for label, icon, name, prefix in PLACES:
+        url = _address(name)
+        if url is not None:
+            is_current = request.path.startswith(prefix)
+            yield NavItem(label, icon, url, is_current, is_last=label == "Settings")
+
+
+def _address(name: str) -> str | None:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return None

@@ -1,0 +1,100 @@
+// What every page has: the CSRF header of htmx, theme choice, menus, dialogs, small elements.
+
+document.addEventListener("htmx:config:request", (event) => {
+  const token = document.querySelector('meta[name="csrf-token"]')?.content;
+  if (token) event.detail.ctx.request.headers["X-CSRFToken"] = token;
+});
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) document.getElementById(opener.dataset.opens)?.showModal();
+  const closer = event.target.closest("[data-closes]");
+  if (closer) closer.closest("dialog")?.close();
+  if (event.target instanceof HTMLDialogElement) event.target.close();
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  const theme = event.target.closest("[data-set-theme]");
+  if (theme) setTheme(theme.dataset.setTheme);
+  event.target.closest("[data-dismiss]")?.closest(".notice")?.remove();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.querySelector("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+}, true);
+
+function setTheme(theme) {
+  if (theme === "system") {
+    localStorage.removeItem("gaiweb:theme");
+    delete document.documentElement.dataset.theme;
+  } else {
+    localStorage.setItem("gaiweb:theme", theme);
+    document.documentElement.dataset.theme = theme;
+  }
+  markTheme();
+}
+
+function markTheme() {
+  const chosen = localStorage.getItem("gaiweb:theme") ?? "system";
+  for (const button of document.querySelectorAll("[data-set-theme]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.setTheme === chosen));
+  }
+}
+markTheme();
+
+// <copy-button data-text="..."> or <copy-button data-from="id-of-element">
+customElements.define("copy-button", class extends HTMLElement {
+  connectedCallback() {
+    if (this.firstElementChild) return;
+    this.button = document.createElement("button");
+    this.button.type = "button";
+    this.button.className = "button small";
+    this.button.textContent = "Copy";
+    this.button.setAttribute("aria-label", this.dataset.label ?? "Copy");
+    this.button.addEventListener("click", () => this.copy());
+    this.append(this.button);
+  }
+  async copy() {
+    const text = this.dataset.text ?? document.getElementById(this.dataset.from)?.textContent ?? "";
+    try {
+      await navigator.clipboard.writeText(text.trim());
+      this.say("Copied");
+    } catch {
+      this.say("Press Ctrl-C");
+      const target = document.getElementById(this.dataset.from);
+      if (target) window.getSelection().selectAllChildren(target);
+    }
+  }
+  say(words) {
+    this.button.textContent = words;
+    setTimeout(() => { this.button.textContent = "Copy"; }, 1500);
+  }
+});
+
+// <time-ago><time datetime="...">fallback words</time></time-ago>
+customElements.define("time-ago", class extends HTMLElement {
+  connectedCallback() {
+    this.show();
+    this.timer = setInterval(() => this.show(), 30_000);
+  }
+  disconnectedCallback() { clearInterval(this.timer); }
+  show() {
+    const time = this.querySelector("time");
+    if (!time) return;
+    const at = new Date(time.dateTime);
+    const seconds = Math.round((at - Date.now()) / 1000);
+    const steps = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [Infinity, "day", 86400]];
+    const [, unit, size] = steps.find(([limit]) => Math.abs(seconds) < limit);
+    time.title = at.toLocaleString();
+    time.textContent = new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
+  }
+});
