@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "providers.people.guard.PermissionGuard",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 

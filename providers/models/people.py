@@ -108,15 +108,13 @@ class Membership(models.Model):
 
 
 class SetupLink(models.Model):
-    """A one-time link: the first owner's, or an invitation to a team. Only a digest is kept.
+    """A one-time link with which a person sets a password. Only a digest is kept.
 
-    `team` None: it makes the owner of a new installation.
+    `user` None: it makes the owner of a new installation.
     """
 
     digest = models.BinaryField(unique=True)
-    team = models.ForeignKey(Team, null=True, on_delete=models.CASCADE)
-    email = models.EmailField(blank=True)
-    role = models.CharField(max_length=16, blank=True)
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="links")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)

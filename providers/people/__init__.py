@@ -1,0 +1,1 @@
+"""The organisation, its teams and people: who they are and what they may do."""

@@ -1,0 +1,108 @@
+"""Who may do what: one table of roles, one table of addresses; what is in neither is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from providers.models import OrganisationRole, TeamRole
+
+
+class Capability(StrEnum):
+    """What an address asks for. The first three are about the caller, the others about a role.
+
+    `OWN_AUTH`: the view checks a bearer key or a token itself.
+    """
+
+    PUBLIC = "be anybody"
+    OWN_AUTH = "show a key or token"
+    SIGNED_IN = "be signed in"
+    SEE_OWN_USE = "see own use and cost"
+    RUN_PROMPTS = "run prompts"
+    HOLD_KEYS = "hold API keys"
+    SEE_TEAM_COSTS = "see the costs of the team"
+    SEE_BUDGETS = "see the budgets of the team"
+    MANAGE_MEMBERS = "manage the members of the team"
+    MANAGE_TEAM_KEYS = "manage the API keys of the team"
+    SEE_HEALTH = "see the health of providers"
+    MANAGE_PROVIDERS = "manage providers and their keys"
+    MANAGE_ROUTES = "manage routes and prices"
+    SEE_ALL_COSTS = "see the costs of every team"
+    MANAGE_BUDGETS = "set budgets"
+    MANAGE_PEOPLE = "manage teams and everybody's roles"
+    USE_ADMIN = "use the database admin"
+
+
+C = Capability
+
+_VIEWER = frozenset({C.SIGNED_IN, C.SEE_OWN_USE})
+_MEMBER = _VIEWER | {C.RUN_PROMPTS, C.HOLD_KEYS}
+_ADMIN = _MEMBER | {C.SEE_TEAM_COSTS, C.SEE_BUDGETS, C.MANAGE_MEMBERS, C.MANAGE_TEAM_KEYS}
+_OPERATOR = frozenset({
+    C.SIGNED_IN,
+    C.SEE_OWN_USE,
+    C.SEE_HEALTH,
+    C.MANAGE_PROVIDERS,
+    C.MANAGE_ROUTES,
+})
+
+TEAM_ROLES: Mapping[str, frozenset[Capability]] = MappingProxyType({
+    TeamRole.VIEWER: _VIEWER,
+    TeamRole.MEMBER: _MEMBER,
+    TeamRole.ADMIN: _ADMIN,
+})
+"""What a role gives in the team where it is held."""
+
+ORGANISATION_ROLES: Mapping[str, frozenset[Capability]] = MappingProxyType({
+    OrganisationRole.NONE: frozenset({C.SIGNED_IN}),
+    OrganisationRole.OPERATOR: _OPERATOR,
+    OrganisationRole.OWNER: frozenset(Capability),
+})
+"""What a role gives whichever team is active; it adds to the team's."""
+
+ADDRESSES: Mapping[str, Capability] = MappingProxyType({
+    "home": C.PUBLIC,
+    # sign-in
+    "account_login": C.PUBLIC,
+    "account_logout": C.PUBLIC,
+    "account_inactive": C.PUBLIC,
+    "account_change_password": C.SIGNED_IN,
+    "providers:invitation": C.PUBLIC,
+    "providers:choose_team": C.SIGNED_IN,
+    # set-up
+    "providers:setup_needed": C.PUBLIC,
+    "providers:setup": C.PUBLIC,
+    # pages
+    "conversations:*": C.RUN_PROMPTS,
+    "providers:costs": C.SEE_OWN_USE,
+    "providers:health": C.SEE_HEALTH,
+    # Django's own admin
+    "admin:*": C.USE_ADMIN,
+})
+"""Each address by its name, or a whole namespace by `name:*`."""
+
+
+def required(view_name: str) -> Capability | None:
+    """Look up what an address asks for; None: it is not in the table and nobody may."""
+    if view_name in ADDRESSES:
+        return ADDRESSES[view_name]
+    namespace, _, name = view_name.rpartition(":")
+    return ADDRESSES.get(f"{namespace}:*") if namespace and name else None
+
+
+def capabilities(organisation_role: str, team_role: str | None) -> frozenset[Capability]:
+    """Add up what somebody may do; `team_role` None: not a member of the active team."""
+    in_team = TEAM_ROLES[team_role] if team_role else frozenset()
+    return ORGANISATION_ROLES[organisation_role] | in_team
+
+
+def who_may(capability: Capability) -> str:
+    """Name the roles that have it, for people who ask whom to turn to."""
+    roles = [TeamRole(role).label for role, may in TEAM_ROLES.items() if capability in may]
+    roles += [
+        OrganisationRole(role).label
+        for role, may in ORGANISATION_ROLES.items()
+        if role and capability in may
+    ]
+    return ", ".join(roles)
