@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from providers.models import Team, User
+from providers.people.permissions import required
+from providers.people.standing import Standing, standing_of_user
 
 THEMES = ("system", "light", "dark")
 
@@ -46,22 +48,24 @@ def context(request: HttpRequest) -> dict[str, Shell]:
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {"shell": Shell()}
-    teams = list(Team.objects.filter(memberships__user=user).order_by("name"))
-    team = next((team for team in teams if team.pk == user.active_team_id), None)
+    # The guard does not see an address that leads nowhere.
+    standing = getattr(request, "standing", None) or standing_of_user(user)
     return {
         "shell": Shell(
-            nav=list(_nav(request)),
-            teams=teams,
-            team=team or next(iter(teams), None),
+            nav=list(places(request, standing)),
+            teams=list(standing.teams),
+            team=standing.team,
             team_url=_address("providers:choose_team") or "",
         )
     }
 
 
-def _nav(request: HttpRequest) -> Iterator[NavItem]:
+def places(request: HttpRequest, standing: Standing) -> Iterator[NavItem]:
+    """Yield what a person may open, the most used first."""
     for label, icon, name, prefix in PLACES:
         url = _address(name)
-        if url is not None:
+        capability = required(name)
+        if url is not None and capability is not None and standing.may(capability):
             is_current = request.path.startswith(prefix)
             yield NavItem(label, icon, url, is_current, is_last=label == "Settings")
 

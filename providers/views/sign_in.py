@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib.auth import login
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -60,7 +60,7 @@ def choose_team(request: HttpRequest) -> HttpResponse:
     try:
         choose(standing_of(request).user, int(wanted) if wanted.isdecimal() else 0)
     except PeopleError as fault:
-        return render(request, "403.html", {"exception": fault.message}, status=403)
+        raise Http404(fault.message) from None
     back = request.headers.get("Referer", "")
     here = url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure())
     return redirect(back if here else "home")

@@ -1,11 +1,12 @@
-"""Ada owns, Ben is the admin of Search, Mia a member, Vic a viewer, Otto operates; Cleo is elsewhere."""
+"""Ada owns; in Search Ben is admin, Mia member, Vic viewer, Otto operator; Cleo is elsewhere."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from providers.models import Membership, Team, User
 from providers.people import accounts, members
@@ -30,7 +31,8 @@ class World:
 
 
 @pytest.fixture(autouse=True)
-def quick_passwords(settings: SettingsWrapper) -> None:
+def quick_and_alone(settings: Settings, tmp_path: Path) -> None:
+    settings.STATIC_ROOT = tmp_path
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

@@ -68,7 +68,9 @@ def test_member_add_prints_a_link_while_there_is_no_password():
 
 def test_member_add_names_the_argument_and_the_way_out():
     bootstrap()
-    with pytest.raises(CommandError, match="--team: There is no team 'Sales'. There are: 'Search'"):
+    with pytest.raises(
+        CommandError, match=r"--team: There is no team 'Sales'\. There are: 'Search'"
+    ):
         run("member", "add", "--email", "mia@example.com", "--team", "Sales", "--role", "member")
 
 

@@ -15,10 +15,10 @@ def live_keys(user: User) -> int:
 
 
 def give_key(user: User, world: World, name: str = "laptop") -> None:
+    unique = f"{name}{user.pk}"
     VirtualKey.objects.create(
-        name=name, prefix=f"gai_{user.pk}{name}"[:16], digest=name.encode() + bytes([user.pk % 256]),
-        user=user, team=world.search,
-    )  # fmt: skip
+        name=name, prefix=unique, digest=unique.encode(), user=user, team=world.search
+    )
 
 
 def test_a_new_member_gets_a_link_and_one_with_a_password_does_not(world: World):

@@ -1,0 +1,46 @@
+"""Every address of the product, with what a test needs to call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from providers.models import Team, User
+from tests.providers.people.conftest import World
+
+SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
+    "token": lambda _world, _team, _user: "no-such-token",
+}
+"""How to fill an address's argument with a thing of that team, held by that person."""
+
+NOT_WALKED = {"admin"}
+"""Namespaces with one rule for all: their start page stands for them."""
+
+
+@dataclass(frozen=True)
+class Address:
+    name: str
+    arguments: tuple[str, ...]
+
+    def of_team(self, world: World, team: Team, user: User) -> str:
+        kwargs = {name: SAMPLES[name](world, team, user) for name in self.arguments}
+        return reverse(self.name, kwargs=kwargs)
+
+
+def every_address() -> list[Address]:
+    walked = _walk(get_resolver(), ())
+    return [each for each in walked if each.name.partition(":")[0] not in NOT_WALKED]
+
+
+def _walk(
+    resolver: URLResolver, namespaces: tuple[str, ...], given: tuple[str, ...] = ()
+) -> Iterator[Address]:
+    for entry in resolver.url_patterns:
+        arguments = given + tuple(entry.pattern.converters)
+        if isinstance(entry, URLPattern):
+            yield Address(":".join((*namespaces, entry.name or "")), arguments)
+        else:
+            inner = (*namespaces, entry.namespace) if entry.namespace else namespaces
+            yield from _walk(entry, inner, arguments)

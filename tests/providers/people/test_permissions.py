@@ -1,0 +1,107 @@
+"""The table of permissions, walked over every address, role and team."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import path
+
+from gaiweb.urls import urlpatterns as product
+from providers.models import User
+from providers.people.permissions import Capability, capabilities, required
+from providers.people.standing import standing_of_user
+from tests.providers.people.addresses import SAMPLES, Address, every_address
+from tests.providers.people.conftest import World
+
+ROLES = ("vic", "mia", "ben", "otto", "ada")
+OPEN = {Capability.PUBLIC, Capability.OWN_AUTH}
+
+urlpatterns = [*product, path("forgotten/", lambda _request: HttpResponse(), name="forgotten")]
+"""The product with an address that somebody forgot to write into the table."""
+
+walk = pytest.mark.parametrize("address", every_address(), ids=lambda address: address.name)
+
+
+@walk
+def test_every_address_is_in_the_table(address: Address):
+    assert address.name, "an address without a name cannot be given a permission"
+    assert required(address.name), f"{address.name} is missing in permissions.ADDRESSES"
+    assert set(address.arguments) <= set(SAMPLES), "tell addresses.SAMPLES how to fill it"
+
+
+@walk
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_role_passes_where_the_table_says_so(world: World, address: Address, method: str):
+    capability = required(address.name)
+    for name in ROLES:
+        user: User = getattr(world, name)
+        status = visit(user, method, address.of_team(world, world.search, user))
+        allowed = capability in OPEN or standing_of_user(user).may(capability)
+
+        assert (status != 403) == allowed, f"{name} got {status}"
+
+
+@walk
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_nobody_reaches_what_belongs_to_another_team(world: World, address: Address, method: str):
+    if not address.arguments or address.arguments == ("token",):
+        pytest.skip("names nothing of a team")
+    for name in ("vic", "mia", "ben"):
+        user: User = getattr(world, name)
+        status = visit(user, method, address.of_team(world, world.billing, world.cleo))
+
+        assert status in {403, 404, 405}, f"{name} got {status}"
+
+
+@walk
+def test_a_stranger_is_sent_to_sign_in(world: World, address: Address):
+    if required(address.name) in OPEN:
+        pytest.skip("open to everybody")
+    url = address.of_team(world, world.search, world.mia)
+    page, fragment = Client().get(url), Client().get(url, headers={"HX-Request": "true"})
+
+    assert page.url.startswith("/sign-in/?next=")
+    assert (fragment.status_code, fragment["HX-Redirect"]) == (401, "/sign-in/")
+
+
+def visit(user: User, method: str, url: str) -> int:
+    """Status of a request whose effects are undone."""
+    client = Client(raise_request_exception=True)
+    with transaction.atomic():
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        status = getattr(client, method)(url).status_code
+        transaction.set_rollback(True)
+    return status
+
+
+@pytest.mark.urls(__name__)
+def test_an_address_that_is_not_in_the_table_is_refused_even_to_owners(world: World):
+    client = Client()
+    client.force_login(world.ada, backend="django.contrib.auth.backends.ModelBackend")
+
+    assert client.get("/forgotten/").status_code == 403
+
+
+def test_the_admin_is_for_owners(world: World):
+    statuses = {name: visit(getattr(world, name), "get", "/-/admin/") for name in ROLES}
+
+    assert statuses == {"vic": 403, "mia": 403, "ben": 403, "otto": 403, "ada": 200}
+
+
+def test_an_owner_may_everything_and_nobody_else_does():
+    assert capabilities("owner", None) == frozenset(Capability)
+    assert capabilities("operator", "admin") < frozenset(Capability)
+
+
+def test_an_operator_sets_no_money_limits_and_changes_no_people():
+    assert not capabilities("operator", "member") & {
+        Capability.MANAGE_BUDGETS,
+        Capability.MANAGE_PEOPLE,
+        Capability.MANAGE_MEMBERS,
+    }
+
+
+def test_a_viewer_runs_no_prompts_and_holds_no_keys():
+    assert capabilities("", "viewer") == {Capability.SIGNED_IN, Capability.SEE_OWN_USE}
