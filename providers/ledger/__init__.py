@@ -1,0 +1,1 @@
+"""Budgets that are never overspent: hold the worst case, book the real cost, lose nothing."""

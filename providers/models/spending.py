@@ -76,11 +76,16 @@ class Budget(models.Model):
 
 
 class BudgetWindow(models.Model):
-    """One period of one budget with its counters. A hold is booked in the window it was made in."""
+    """One period of one budget with its counters. A hold is booked in the window it was made in.
+
+    `opening_nano` is the part of `spent_nano` that the scope had spent in this period before the
+    window was made: a budget set on the 20th knows what the month has cost so far.
+    """
 
     budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="windows")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
+    opening_nano = models.BigIntegerField(default=0)
     spent_nano = models.BigIntegerField(default=0)
     held_nano = models.BigIntegerField(default=0)
 
@@ -98,6 +103,7 @@ class Reservation(models.Model):
     """An intent: durable before the first byte goes upstream. Its id is the request's.
 
     `windows` are the ids of the budget windows that carry the hold; `settled_at` None: open.
+    `held_nano` is the worst case, also where no budget applies; None: nobody knows the price.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -117,7 +123,7 @@ class Reservation(models.Model):
     )
     route = models.CharField(max_length=120)
     windows = ArrayField(models.BigIntegerField(), default=list)
-    held_nano = models.BigIntegerField()
+    held_nano = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
@@ -136,7 +142,7 @@ class Reservation(models.Model):
 
 
 class Entry(models.Model):
-    """One attempt, or the estimate of an expired hold. Append-only.
+    """One attempt, or the estimate of an expired hold (`attempt` 0, `status` expired). Append-only.
 
     Names of provider, model and route are copied so that an entry outlives them. Token counts and
     `cost_nano` None: unknown, and then nothing was booked. `is_unconfirmed`: booked by rule,

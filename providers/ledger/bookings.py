@@ -1,0 +1,105 @@
+"""What an attempt becomes in the ledger, and the rule for one whose cost nobody told us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from providers.engine.call import AttemptRecord, AttemptStatus
+from providers.engine.usage import Usage
+
+_MOST_SMALLINT = 32_767
+_MOST_INT = 2_147_483_647
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """`nano` None: unknown, and nothing is booked. `is_unconfirmed`: booked by rule."""
+
+    nano: int | None
+    is_unconfirmed: bool = False
+
+
+def cost_of(record: AttemptRecord, hold_left_nano: int) -> Cost:
+    """Book one attempt by these rules.
+
+    Usage known: price x usage, also when the attempt failed or we counted ourselves; without a
+    price unknown. Usage unknown and surely not billed (refused before any content): 0.
+    Usage unknown and perhaps billed: the worst case of this attempt, never more than the hold has
+    left, because a guess of ours may not take a budget past its limit.
+    """
+    price = record.deployment.price
+    if record.usage is not None:
+        return Cost(None if price is None else price.cost_nano(record.usage))
+    if not record.may_be_billed and record.status is not AttemptStatus.PENDING:
+        return Cost(0)
+    if price is None:
+        return Cost(None, is_unconfirmed=True)
+    worst = price.worst_case_nano(record.input_bound, record.deployment.max_output_tokens)
+    return Cost(max(0, min(worst, hold_left_nano)), is_unconfirmed=True)
+
+
+def entries_of(
+    reservation_id: UUID, attempts: Sequence[AttemptRecord], held_nano: int
+) -> list[dict[str, Any]]:
+    """One row for each attempt, as the function `ledger_settle` reads them."""
+    left = held_nano - sum(cost_of(record, 0).nano or 0 for record in attempts)
+    rows: list[dict[str, Any]] = []
+    for record in attempts:
+        cost = cost_of(record, left)
+        if cost.is_unconfirmed:
+            left -= cost.nano or 0
+        rows.append({
+            "reservation": str(reservation_id),
+            **_facts(record),
+            **_figures(record, cost),
+        })
+    return rows
+
+
+def _facts(record: AttemptRecord) -> dict[str, Any]:
+    return {
+        "attempt": record.number,
+        "at": record.started_at.isoformat(),
+        "provider": _clean(record.deployment.provider, 64),
+        "model": _clean(record.deployment.model, 200),
+        "status": record.status.value,
+        "error_code": _clean(record.error_code, 40),
+        "http_status": _at_most(record.http_status, _MOST_SMALLINT),
+        "upstream_request_id": _clean(record.upstream_request_id, 120),
+        "ttft_ms": _at_most(record.ttft_ms, _MOST_INT),
+        "duration_ms": _at_most(record.duration_ms, _MOST_INT),
+    }
+
+
+def _figures(record: AttemptRecord, cost: Cost) -> dict[str, Any]:
+    price = record.deployment.price
+    return {
+        **_tokens(record.usage),
+        "is_estimated": cost.is_unconfirmed
+        or (record.usage is not None and record.usage.estimated),
+        "is_unconfirmed": cost.is_unconfirmed,
+        "cost_nano": cost.nano,
+        "price_version": "" if price is None else _clean(price.version, 120),
+    }
+
+
+def _tokens(usage: Usage | None) -> dict[str, int | None]:
+    if usage is None:
+        return {}
+    return {
+        name: _at_most(value, _MOST_INT)
+        for name, value in asdict(usage).items()
+        if name != "estimated"
+    }
+
+
+def _clean(text: str | None, most: int) -> str:
+    """Postgres takes no NUL, and an upstream's request id may hold anything."""
+    return (text or "").replace("\0", "")[:most]
+
+
+def _at_most(value: int | None, most: int) -> int | None:
+    return None if value is None else max(0, min(value, most))

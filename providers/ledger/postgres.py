@@ -1,0 +1,193 @@
+"""The ledger on Postgres: one round trip admits or settles everybody who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from django.utils import timezone
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from providers.engine.call import AttemptRecord
+from providers.engine.errors import EngineError, LedgerUnavailable
+from providers.engine.ports import Intent, Reservation, Sleep
+from providers.ledger.bookings import entries_of
+from providers.ledger.group_commit import GroupCommit
+from providers.ledger.pool import Pool
+from providers.ledger.refusals import BUDGET_SQL, RefusedBy, budget_exceeded, unpriced
+from providers.ledger.settling import Settlement, Settling
+
+_RESERVE = """SELECT item, verdict, is_booked, budget_id, room_nano FROM ledger_reserve(
+    %s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[],
+    %s::float8[], %s::timestamptz)"""
+_OPEN_WINDOWS = "SELECT ledger_open_windows(%s::bigint[], %s::timestamptz)"
+_TOP_UP = "SELECT verdict, budget_id, room_nano FROM ledger_top_up(%s::uuid, %s::bigint)"
+_SETTLE = "SELECT ledger_settle(%s::uuid[], %s::json, %s::timestamptz)"
+_UNREACHABLE = "The ledger cannot be reached, and nothing is sent without a hold."
+
+_log = logging.getLogger(__name__)
+_Row = tuple[Any, ...]
+
+
+class _NotSent(LedgerUnavailable):
+    """Surely nothing reached the database."""
+
+
+class PostgresLedger:
+    """Belongs to one event loop, and owns its pool (`pool.connect` makes one that fits).
+
+    An id is reserved once. `patience_s` is how long a request waits for a connection. A reserve
+    that failed or was cancelled after it was sent may have been committed: it is freed through the
+    settlements, and by expiry when the process dies first.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        now: Callable[[], datetime] = timezone.now,
+        sleep: Sleep = asyncio.sleep,
+        patience_s: float = 5.0,
+    ) -> None:
+        self._pool = pool
+        self._now = now
+        self._patience_s = patience_s
+        self._settling = Settling(self._write_settlements, sleep)
+        self._reserving = GroupCommit[Intent, Reservation](self._reserve_all, self._release)
+
+    @property
+    def settling(self) -> int:
+        """How many settlements this process still has to write."""
+        return self._settling.waiting
+
+    async def reserve(self, intent: Intent) -> Reservation:
+        return await self._reserving.join(intent)
+
+    async def top_up(self, reservation: Reservation, extra_nano: int) -> Reservation:
+        """Add to the hold; cancelled or failed, what was added is freed at settlement."""
+        rows = await self._execute(_TOP_UP, (reservation.id, extra_nano))
+        verdict, budget_id, room_nano = rows[0]
+        if verdict == "closed":
+            raise LedgerUnavailable("The hold of this request has expired.")
+        if verdict == "refused":
+            raise await self._refusal(reservation.intent, extra_nano, budget_id, room_nano)
+        return Reservation(reservation.id, reservation.intent, reservation.held_nano + extra_nano)
+
+    async def settle(self, reservation: Reservation, attempts: Sequence[AttemptRecord]) -> None:
+        """Return when it is durable, or when a first try has failed and memory keeps it."""
+        held = max(reservation.held_nano, reservation.intent.worst_case_nano or 0)
+        settlement = Settlement(reservation.id, entries_of(reservation.id, attempts, held))
+        self._settling.add(settlement)
+        await settlement.tried.wait()
+
+    async def aclose(self, timeout_s: float = 10.0) -> None:
+        """Write what waits, then close the pool. What time does not allow is left to expiry."""
+        await self._reserving.drained()
+        if not await self._settling.drained(timeout_s):
+            _log.error("settlements left to expiry", extra={"count": self._settling.waiting})
+            await self._settling.stop()
+        await self._pool.close()
+
+    def _release(self, intent: Intent) -> None:
+        self._settling.add(Settlement(intent.request_id, []))
+
+    async def _reserve_all(self, intents: Sequence[Intent]) -> Sequence[Reservation | EngineError]:
+        try:
+            return await self._admit(intents)
+        except _NotSent:
+            pass
+        except LedgerUnavailable:
+            for intent in intents:
+                self._release(intent)
+        except psycopg.DatabaseError as error:
+            return await self._reserve_one_by_one(intents, error)
+        # One each: a shared exception would gather the tracebacks of all who raise it.
+        return [LedgerUnavailable(_UNREACHABLE, retry_after_s=5) for _ in intents]
+
+    async def _reserve_one_by_one(
+        self, intents: Sequence[Intent], error: psycopg.DatabaseError
+    ) -> Sequence[Reservation | EngineError]:
+        """Let a statement that Postgres finds faulty fail for who is at fault, not for all."""
+        if len(intents) == 1:
+            _log.error("reservation refused by the database", extra={"sqlstate": error.sqlstate})
+            return [LedgerUnavailable("The ledger could not take this request.")]
+        return [answer for intent in intents for answer in await self._reserve_all([intent])]
+
+    async def _admit(self, intents: Sequence[Intent]) -> Sequence[Reservation | EngineError]:
+        rows = await self._verdicts(intents, self._now())
+        answers: list[Reservation | EngineError] = []
+        for (_, verdict, is_booked, budget_id, room_nano), intent in zip(
+            rows, intents, strict=True
+        ):
+            worst = intent.worst_case_nano or 0
+            if verdict == "admitted":
+                answers.append(Reservation(intent.request_id, intent, worst if is_booked else 0))
+            else:
+                answers.append(await self._refusal(intent, worst, budget_id, room_nano))
+        return answers
+
+    async def _verdicts(self, intents: Sequence[Intent], now: datetime) -> list[_Row]:
+        """In the order of `intents`. Windows that do not exist yet are opened on the way."""
+        callers = [intent.caller for intent in intents]
+        arguments = (
+            [intent.request_id for intent in intents],
+            [caller.source.value for caller in callers],
+            [caller.user_id for caller in callers],
+            [caller.team_id for caller in callers],
+            [caller.key_id for caller in callers],
+            [intent.route for intent in intents],
+            [intent.worst_case_nano for intent in intents],
+            [intent.ttl_s for intent in intents],
+            now,
+        )
+        for _ in range(3):
+            rows = await self._execute(_RESERVE, arguments)
+            if rows[0][1] != "window":
+                return rows
+            await self._execute(_OPEN_WINDOWS, (sorted(row[3] for row in rows), now))
+        raise LedgerUnavailable("Budgets changed while the request was admitted.", retry_after_s=1)
+
+    async def _refusal(
+        self, intent: Intent, needed_nano: int, budget_id: int, room_nano: int
+    ) -> EngineError:
+        try:
+            rows = await self._execute(BUDGET_SQL, (self._now(), budget_id))
+        except LedgerUnavailable as error:
+            return error
+        if not rows:
+            return LedgerUnavailable("Budgets changed while the request was admitted.")
+        by = RefusedBy(*rows[0])
+        if intent.worst_case_nano is None:
+            return unpriced(by, intent)
+        return budget_exceeded(by, needed_nano, room_nano)
+
+    async def _write_settlements(self, batch: Sequence[Settlement]) -> None:
+        entries = [entry for settlement in batch for entry in settlement.entries]
+        ids = [settlement.id for settlement in batch]
+        try:
+            await self._execute(_SETTLE, (ids, json.dumps(entries), self._now()))
+        except psycopg.DatabaseError as error:
+            if len(batch) > 1:
+                for settlement in batch:
+                    await self._write_settlements([settlement])
+                return
+            # Trying again cannot help; expiry books the hold.
+            _log.error(
+                "settlement refused by the database",
+                extra={"request_id": str(ids[0]), "sqlstate": error.sqlstate},
+            )
+
+    async def _execute(self, query: str, arguments: Sequence[Any]) -> list[_Row]:
+        try:
+            async with self._pool.connection(timeout=self._patience_s) as connection:
+                cursor = await connection.execute(query, arguments)
+                return await cursor.fetchall()
+        except (PoolTimeout, PoolClosed) as error:
+            raise _NotSent(_UNREACHABLE, retry_after_s=5) from error
+        except psycopg.OperationalError as error:
+            raise LedgerUnavailable(_UNREACHABLE, retry_after_s=5) from error
