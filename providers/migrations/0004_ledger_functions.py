@@ -292,7 +292,7 @@ DROP FUNCTION ledger_expire, ledger_settle, ledger_close, ledger_top_up, ledger_
 
 
 class Migration(migrations.Migration):
-    dependencies = [("providers", "0002_opening_of_windows")]
+    dependencies = [("providers", "0003_opening_of_windows")]
 
     operations = [
         migrations.RunSQL(
