@@ -24,13 +24,15 @@ class Source(StrEnum):
 class Caller:
     """Who asks and which team pays. `key_id` None: no virtual key, a person in the playground.
 
-    A probe has neither user nor team; it is booked on the organisation alone.
+    A probe has neither user nor team; it is booked on the organisation alone. `routes` are the
+    public names that the key allows; empty: every one.
     """
 
     source: Source
     user_id: int | None = None
     team_id: int | None = None
     key_id: int | None = None
+    routes: frozenset[str] = frozenset()
 
 
 class AttemptStatus(StrEnum):

@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('providers', '0002_links_name_their_user'),
+        ("providers", "0002_links_name_their_user"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='budgetwindow',
-            name='opening_nano',
+            model_name="budgetwindow",
+            name="opening_nano",
             field=models.BigIntegerField(default=0),
         ),
         migrations.AlterField(
-            model_name='reservation',
-            name='held_nano',
+            model_name="reservation",
+            name="held_nano",
             field=models.BigIntegerField(null=True),
         ),
     ]

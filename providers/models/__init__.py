@@ -1,6 +1,7 @@
 """Tables by subject."""
 
 from providers.models.catalog import Deployment, Price, Provider, Route, RouteTarget
+from providers.models.health import Probe
 from providers.models.keys import Credential, VirtualKey
 from providers.models.people import (
     Membership,
@@ -24,6 +25,7 @@ __all__ = [
     "OrganisationRole",
     "Period",
     "Price",
+    "Probe",
     "Provider",
     "Reservation",
     "Route",

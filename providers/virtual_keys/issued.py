@@ -1,0 +1,75 @@
+"""Issue, rotate and revoke virtual keys. Sync: for pages and commands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from providers.models import Membership, OrganisationRole, Team, TeamRole, User, VirtualKey
+from providers.virtual_keys import secret as secrets
+
+
+class KeyRefused(Exception):
+    """`field` is the argument at fault; the message says the way out."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def issue(
+    *,
+    user: User,
+    team: Team,
+    name: str,
+    rotate: bool = False,
+    expires_at: datetime | None = None,
+) -> tuple[VirtualKey, str]:
+    """Make a key and its secret, which is told here and never again.
+
+    A live key of the same name is refused, or with `rotate` revoked in the same transaction.
+    Raises KeyRefused.
+    """
+    if not may_use_team(user, team):
+        raise KeyRefused(
+            f"{user.email} may not spend for the team {team.name}. "
+            f"Add them first: manage.py member add --email {user.email} --team {team.slug} "
+            "--role member",
+            field="team",
+        )
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)
+        live = VirtualKey.objects.filter(user=user, name=name, revoked_at=None)
+        if live.exists() and not rotate:
+            raise KeyRefused(
+                f"{user.email} already has a key named {name!r}. "
+                "Its secret cannot be shown again; use --rotate for a new one, or another name.",
+                field="name",
+            )
+        live.update(revoked_at=timezone.now())
+        secret = secrets.generate()
+        key = VirtualKey.objects.create(
+            name=name,
+            prefix=secret[: secrets.PREFIX_LENGTH],
+            digest=secrets.digest(secret, secrets.pepper()),
+            user=user,
+            team=team,
+            expires_at=expires_at,
+        )
+    return key, secret
+
+
+def revoke(key: VirtualKey) -> None:
+    """End a key for good; every process forgets it at once. Twice is harmless."""
+    VirtualKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    key.refresh_from_db(fields=["revoked_at"])
+
+
+def may_use_team(user: User, team: Team) -> bool:
+    """Tell who may spend for it: its members and admins, and owners for every team."""
+    if user.role == OrganisationRole.OWNER:
+        return True
+    memberships = Membership.objects.filter(user=user, team=team)
+    return memberships.exclude(role=TeamRole.VIEWER).exists()
