@@ -73,7 +73,7 @@ def change_role(membership: Membership, role: str, *, by: Standing | None = None
     _check_role(role, by)
     _check_team(membership.team, by)
     user = membership.user
-    if user.role and by is not None and not by.may(Capability.MANAGE_PEOPLE):
+    if by is not None and not may_change(membership, by):
         raise PeopleError(f"Only an owner changes the role of an {user.role}.", field="role")
     over_all = role if role in _TEAM_ROLE_OF else OrganisationRole.NONE
     with transaction.atomic():
@@ -93,11 +93,11 @@ def remove_member(membership: Membership, *, by: Standing | None = None) -> None
     """
     user, team = membership.user, membership.team
     _check_team(team, by)
-    if user.role == OrganisationRole.OWNER:
-        if by is not None and not by.is_owner:
-            raise PeopleError("Only an owner removes an owner.")
-        if not user.memberships.exclude(pk=membership.pk).exists():
-            raise PeopleError("An owner stays in one team at least. Change the role first.")
+    if by is not None and not may_change(membership, by):
+        raise PeopleError(f"Only an owner removes an {user.role}.")
+    others = user.memberships.exclude(pk=membership.pk)
+    if user.role == OrganisationRole.OWNER and not others.exists():
+        raise PeopleError("An owner stays in one team at least. Change the role first.")
     with transaction.atomic():
         _revoke_keys(user, team)
         membership.delete()
@@ -111,10 +111,19 @@ def new_link(membership: Membership, *, by: Standing | None = None) -> str:
     Raises PeopleError.
     """
     _check_team(membership.team, by)
-    user = membership.user
-    if by is not None and not by.is_owner and (user.has_usable_password() or user.role):
+    if by is not None and not may_link(membership, by):
         raise PeopleError("Only an owner makes a link that replaces a password.")
-    return accounts.password_link(user)
+    return accounts.password_link(membership.user)
+
+
+def may_link(membership: Membership, by: Standing) -> bool:
+    user = membership.user
+    return by.is_owner or not (user.has_usable_password() or user.role)
+
+
+def may_change(membership: Membership, by: Standing) -> bool:
+    """Say whether `by`, who manages the team, may touch this member: only owners touch owners."""
+    return by.is_owner or not membership.user.role
 
 
 def visible_to(standing: Standing) -> QuerySet[Membership]:

@@ -21,6 +21,7 @@ class Capability(StrEnum):
     SEE_OWN_USE = "see own use and cost"
     RUN_PROMPTS = "run prompts"
     HOLD_KEYS = "hold API keys"
+    SEE_SETTINGS = "see settings"
     SEE_TEAM_COSTS = "see the costs of the team"
     SEE_BUDGETS = "see the budgets of the team"
     MANAGE_MEMBERS = "manage the members of the team"
@@ -37,11 +38,12 @@ class Capability(StrEnum):
 C = Capability
 
 _VIEWER = frozenset({C.SIGNED_IN, C.SEE_OWN_USE})
-_MEMBER = _VIEWER | {C.RUN_PROMPTS, C.HOLD_KEYS}
+_MEMBER = _VIEWER | {C.RUN_PROMPTS, C.HOLD_KEYS, C.SEE_SETTINGS}
 _ADMIN = _MEMBER | {C.SEE_TEAM_COSTS, C.SEE_BUDGETS, C.MANAGE_MEMBERS, C.MANAGE_TEAM_KEYS}
 _OPERATOR = frozenset({
     C.SIGNED_IN,
     C.SEE_OWN_USE,
+    C.SEE_SETTINGS,
     C.SEE_HEALTH,
     C.MANAGE_PROVIDERS,
     C.MANAGE_ROUTES,
@@ -77,6 +79,15 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "conversations:*": C.RUN_PROMPTS,
     "providers:costs": C.SEE_OWN_USE,
     "providers:health": C.SEE_HEALTH,
+    # settings
+    "providers:settings": C.SEE_SETTINGS,
+    "providers:members": C.MANAGE_MEMBERS,
+    "providers:member_invite": C.MANAGE_MEMBERS,
+    "providers:member_role": C.MANAGE_MEMBERS,
+    "providers:member_remove": C.MANAGE_MEMBERS,
+    "providers:member_link": C.MANAGE_MEMBERS,
+    "providers:team_new": C.MANAGE_PEOPLE,
+    "providers:team_rename": C.MANAGE_PEOPLE,
     # Django's own admin
     "admin:*": C.USE_ADMIN,
 })

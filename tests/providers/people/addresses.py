@@ -12,6 +12,7 @@ from tests.providers.people.conftest import World
 
 SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "token": lambda _world, _team, _user: "no-such-token",
+    "membership_id": lambda world, team, user: world.membership(user, team).pk,
 }
 """How to fill an address's argument with a thing of that team, held by that person."""
 
