@@ -31,7 +31,8 @@ class Price:
     """What a deployment asks, in USD per million tokens.
 
     A cache price of None means that class is billed like plain input. `version` names the source
-    and its date, so that an entry of the ledger can be computed again.
+    and its date, so that an entry of the ledger can be computed again. `tiers`, ascending: beyond
+    so many input tokens that price holds for all tokens of the answer.
     """
 
     input: Decimal
@@ -39,9 +40,13 @@ class Price:
     version: str
     cache_read: Decimal | None = None
     cache_write: Decimal | None = None
+    tiers: tuple[tuple[int, Price], ...] = ()
 
     def cost_nano(self, usage: Usage) -> int:
         """Nano-dollars of `usage`, rounded once, half up."""
+        reached = [price for beyond, price in self.tiers if usage.input_tokens > beyond]
+        if reached:
+            return reached[-1].cost_nano(usage)
         plain = usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens
         dollars_per_million = (
             self.input * max(plain, 0)
@@ -57,7 +62,10 @@ class Price:
             self.input, self._or_input(self.cache_read), self._or_input(self.cache_write)
         )
         dollars_per_million = dearest_input * input_tokens + self.output * output_tokens
-        return int((dollars_per_million * _NANO_PER_TOKEN).quantize(Decimal(1), ROUND_CEILING))
+        here = int((dollars_per_million * _NANO_PER_TOKEN).quantize(Decimal(1), ROUND_CEILING))
+        # `input_tokens` is an upper bound: the cheaper tiers below it may hold as well.
+        tiers = [price for beyond, price in self.tiers if input_tokens > beyond]
+        return max([here, *(price.worst_case_nano(input_tokens, output_tokens) for price in tiers)])
 
     def _or_input(self, price: Decimal | None) -> Decimal:
         return self.input if price is None else price

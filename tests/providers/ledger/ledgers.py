@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
+from django.db import connection
 
 from providers.engine.call import AttemptRecord, AttemptStatus, Caller, Source
 from providers.engine.ports import Intent
 from providers.engine.routes import Deployment
 from providers.engine.usage import NANO_PER_USD, Price, Usage
+
+Answer = TypeVar("Answer")
 
 # One dollar a token, so that a usage of 3 output tokens costs 3 dollars.
 DOLLAR_A_TOKEN = Price(Decimal(1_000_000), Decimal(1_000_000), "test")
@@ -21,6 +26,18 @@ DEPLOYMENT = Deployment(
     1, "acme", "demo", "large", "", price=DOLLAR_A_TOKEN, max_output_tokens=1000
 )
 NOBODY = Caller(Source.PROBE)
+
+
+async def aside(function: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
+    """Run Django's side in a thread of its own, as a view or a task would."""
+
+    def run() -> Answer:
+        try:
+            return function(*arguments, **named)
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(run)
 
 
 def dollars(amount: float) -> int:

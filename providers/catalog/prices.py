@@ -1,0 +1,104 @@
+"""What a deployment costs: the operator's word first, then the published prices, offline."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import genai_prices
+from django.utils import timezone
+from genai_prices import data_snapshot
+
+from providers.engine.usage import Price
+from providers.models import Deployment
+from providers.models import Price as PriceRow
+
+# The vendor behind a wire format when no base URL says otherwise.
+_VENDORS = {"openai_chat": "openai", "anthropic_messages": "anthropic"}
+_CLASSES = {
+    "input": "input_mtok",
+    "output": "output_mtok",
+    "cache_read": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
+}
+_DEMO = Price(Decimal(0), Decimal(0), "demo")
+
+
+def price_of(deployment: Deployment, now: datetime | None = None) -> Price | None:
+    """Answer the price in force. None: nobody knows it, which is not zero."""
+    now = now or timezone.now()
+    row = deployment.prices.filter(effective_from__lte=now).order_by("-effective_from", "-pk")
+    for newest in row[:1]:
+        return _operators(newest)
+    provider = deployment.provider
+    if provider.kind == "demo":
+        return _DEMO
+    return published(provider.kind, provider.base_url, deployment.model, now)
+
+
+def published(kind: str, base_url: str, model: str, now: datetime) -> Price | None:
+    """Look the model up in the snapshot that came with genai-prices; nothing is fetched.
+
+    A base URL decides the vendor, and one that is not in the snapshot is not priced: the same
+    model name costs something else elsewhere.
+    """
+    # Some prices depend on the hour, so the hour is as far as a lookup is remembered.
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    return _published(kind, base_url, model, hour)
+
+
+@lru_cache(maxsize=4096)
+def _published(kind: str, base_url: str, model: str, hour: datetime) -> Price | None:
+    vendor = None if base_url else _VENDORS.get(kind)
+    if not base_url and vendor is None:
+        return None
+    snapshot = data_snapshot.get_snapshot()
+    try:
+        provider, found = snapshot.find_provider_model(model, None, vendor, base_url or None)
+    except LookupError:
+        return None
+    version = f"genai-prices {genai_prices.__version__} {provider.id}/{found.id}"[:120]
+    return _with_tiers(found.get_prices(hour), version)
+
+
+def _with_tiers(prices: object, version: str) -> Price | None:
+    """One plain price for each context length at which any class changes."""
+    classes = {ours: getattr(prices, theirs, None) for ours, theirs in _CLASSES.items()}
+    if classes["input"] is None or classes["output"] is None:
+        return None
+    starts = {tier.start for price in classes.values() for tier in getattr(price, "tiers", ())}
+    tiers = tuple((start, _at(classes, start, version)) for start in sorted(starts))
+    base = _at(classes, -1, version)
+    return Price(base.input, base.output, version, base.cache_read, base.cache_write, tiers)
+
+
+def _at(classes: dict[str, Any], start: int, version: str) -> Price:
+    """Pick each class's price beyond `start` input tokens."""
+
+    def of(price: Any) -> Decimal | None:
+        if price is None or isinstance(price, Decimal):
+            return price
+        reached = [tier.price for tier in price.tiers if tier.start <= start]
+        chosen: Decimal = reached[-1] if reached else price.base
+        return chosen
+
+    plain = {name: of(price) for name, price in classes.items()}
+    return Price(
+        plain["input"] or Decimal(0),
+        plain["output"] or Decimal(0),
+        version,
+        plain["cache_read"],
+        plain["cache_write"],
+    )
+
+
+def _operators(row: PriceRow) -> Price:
+    return Price(
+        row.input_usd,
+        row.output_usd,
+        f"operator {row.effective_from:%Y-%m-%d} #{row.pk}",
+        row.cache_read_usd,
+        row.cache_write_usd,
+    )

@@ -1,0 +1,78 @@
+"""`manage.py budget`: what a scope may spend."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from providers.ledger import balances, budgets
+from providers.ledger.balances import Balance
+from providers.ledger.money import to_decimal, usd
+
+
+class Command(BaseCommand):
+    help = "Set what the organisation, a team, a user or a key may spend. Safe to repeat."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        one = verbs.add_parser("set", help="make or change one budget")
+        one.add_argument("--scope", required=True, help="org, team:NAME, user:EMAIL or key:PREFIX")
+        one.add_argument("--limit", required=True, metavar="USD", help="such as 20 or 12.50")
+        one.add_argument("--period", default="month", help="day, week, month or total")
+        one.add_argument("--time-zone", help="such as Europe/Berlin; default: the organisation's")
+        force = one.add_mutually_exclusive_group()
+        force.add_argument(
+            "--hard", dest="is_hard", action="store_true", help="refuse at the limit (default)"
+        )
+        force.add_argument(
+            "--soft", dest="is_hard", action="store_false", help="count, never refuse"
+        )
+        one.set_defaults(is_hard=True)
+        one.add_argument("--json", action="store_true", help="answer as JSON")
+
+    def handle(self, *, scope: str, limit: str, **options: Any) -> None:
+        try:
+            budget = budgets.set_budget(
+                scope=budgets.parse_scope(scope),
+                limit_usd=_dollars(limit),
+                period=options["period"],
+                is_hard=options["is_hard"],
+                time_zone=options["time_zone"],
+            )
+        except budgets.InvalidBudget as fault:
+            argument = fault.field.replace("_", "-")
+            raise CommandError(f"--{argument}: {fault.message}") from None
+        (balance,) = [one for one in balances.all() if one.budget_id == budget.pk]
+        self.stdout.write(_as_json(balance) if options["json"] else _in_words(balance))
+
+
+def _dollars(text: str) -> Decimal:
+    try:
+        return Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        raise budgets.InvalidBudget(
+            "limit", f"'{text}' is not an amount of dollars. Write 20 or 12.50."
+        ) from None
+
+
+def _as_json(balance: Balance) -> str:
+    facts = asdict(balance)
+    for name in ("limit", "spent", "held"):
+        facts[f"{name}_usd"] = str(to_decimal(facts.pop(f"{name}_nano")))
+    return json.dumps({"name": balance.name, **facts}, default=str)
+
+
+def _in_words(balance: Balance) -> str:
+    kind = "hard limit" if balance.is_hard else "soft limit"
+    resets = (
+        f"resets {balance.resets_at:%Y-%m-%d %H:%M} UTC" if balance.resets_at else "never resets"
+    )
+    return (
+        f"The {balance.name} is {usd(balance.limit_nano)} ({kind}, {resets});"
+        f" spent {usd(balance.spent_nano)}, held {usd(balance.held_nano)}."
+    )
