@@ -76,7 +76,7 @@ def set_budget(
     values = {"limit_nano": to_nano(limit_usd), "time_zone": zone, "is_hard": is_hard}
     with transaction.atomic():
         budget, _ = Budget.objects.update_or_create(
-            scope=scope.scope, period=period, **scope.columns, defaults=values
+            values, None, scope=scope.scope, period=period, **scope.columns
         )
         with connection.cursor() as cursor:
             cursor.execute(

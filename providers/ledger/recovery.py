@@ -18,10 +18,11 @@ def expire(now: datetime) -> int:
     Rows that a settlement holds at this moment are passed over. Safe to run anywhere, any time.
     """
     expired = 0
+    some: int
     with connection.cursor() as cursor:
         while True:
             cursor.execute("SELECT ledger_expire(%s, %s)", [now, _BATCH])
-            (some,) = cursor.fetchone()
+            some = cursor.fetchone()[0]
             expired += some
             if some < _BATCH:
                 return expired

@@ -133,15 +133,16 @@ def test_the_check_command_tells_by_its_exit_code(books: Books) -> None:
         command("ledger", "check", "--json")
 
 
+EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Adelaide"]
 
 
 def test_windows_are_what_an_independent_calculation_says(books: Books) -> None:
-    @settings(max_examples=150, deadline=None, database=None)
+    @settings(max_examples=100, deadline=None, database=None)
     @given(
         st.sampled_from(["day", "week", "month"]),
         st.sampled_from(ZONES),
-        st.datetimes(datetime(2024, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)),
+        st.integers(0, 4 * 365 * 86400).map(lambda s: EPOCH + timedelta(seconds=s)),
     )
     def compare(period: str, zone: str, at: datetime) -> None:
         (found,) = books.all(
