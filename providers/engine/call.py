@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from providers.engine.errors import UpstreamError
 from providers.engine.events import Event, Notice
-from providers.engine.request import CompletionRequest
+from providers.engine.request import (
+    CompletionRequest,
+    Image,
+    Part,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from providers.engine.routes import Deployment, Route
 from providers.engine.usage import Usage
 
@@ -49,7 +58,8 @@ class AttemptRecord:
 
     `usage` None: nothing is known of it, and nothing was streamed. `input_bound` is the safe upper
     bound of the prompt in tokens. Durations in milliseconds; None: that moment never came.
-    `may_be_billed`: the provider may charge for it although it failed.
+    `may_be_billed`: the provider may charge for it although it failed. `failure` None: it did not
+    fail, or not for a reason of the deployment's.
     """
 
     number: int
@@ -64,6 +74,15 @@ class AttemptRecord:
     duration_ms: int | None = None
     usage: Usage | None = None
     may_be_billed: bool = False
+    failure: UpstreamError | None = None
+
+    @property
+    def cost_nano(self) -> int | None:
+        """Nano-dollars; 0 where nothing was used, None where the deployment has no price."""
+        if self.usage is None:
+            return 0
+        price = self.deployment.price
+        return None if price is None else price.cost_nano(self.usage)
 
 
 @dataclass(slots=True)
@@ -85,6 +104,21 @@ class Call:
     def id(self) -> UUID:
         return self.request.id
 
+    @property
+    def usage(self) -> Usage | None:
+        """Of the attempt that answered, or of the last that used anything; None: none did."""
+        for record in reversed(self.attempts):
+            if record.usage is not None:
+                return record.usage
+        return None
+
+    @property
+    def cost_nano(self) -> int | None:
+        """Nano-dollars of all attempts together; None: some of it is unknown."""
+        costs = [record.cost_nano for record in self.attempts]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if len(known) == len(costs) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -96,13 +130,80 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What an adapter understands of one answer; `events` ends with `Finish` or raises.
+
+    It may report usage as often as it learns more, the last counts: an answer that ends early is
+    charged by it, and readers are told once. `frames` carries the upstream's own bytes when the
+    wire in and out is the same and nothing has to change; None otherwise.
+    """
+
+    events: AsyncGenerator[Event, None]
+    http_status: int | None = None
+    upstream_request_id: str | None = None
+    frames: AsyncIterator[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """An answer that has committed. Iterate `events` once; it ends with `Finish` or raises.
 
-    `frames` carries the upstream's own bytes when the wire in and out is the same and nothing has
-    to change; None otherwise.
+    `record` is its attempt's, and tells how it ended once the stream is left.
     """
 
     deployment: Deployment
+    record: AttemptRecord
+    events: AsyncGenerator[Event, None]
+    frames: AsyncIterator[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An open answer. Iterate `events` once; it ends with `Finish` or raises `EngineError`.
+
+    `call` is final, with its cost, once the answer's context has been left.
+    """
+
+    call: Call
+    deployment: Deployment
     events: AsyncIterator[Event]
     frames: AsyncIterator[bytes] | None = None
+
+    @property
+    def is_fallback(self) -> bool:
+        return self.deployment.id != self.call.route.deployments[0].id
+
+
+def output_bound(request: CompletionRequest, deployment: Deployment) -> int:
+    """Tokens that one choice may have at most: the smaller of what is asked and allowed."""
+    asked = request.max_output_tokens
+    most = deployment.max_output_tokens
+    return most if asked is None else min(asked, most)
+
+
+def input_bytes(request: CompletionRequest) -> int:
+    """Bytes that the prompt may have at most; a byte-level tokenizer makes no more tokens.
+
+    JSON never shortens a text, so that a raw body's size bounds all of its fields, known or not.
+    """
+    if request.raw is not None:
+        return request.raw.size
+    tools = sum(
+        len(tool.name.encode())
+        + len(tool.description.encode())
+        + len(str(tool.parameters).encode())
+        for tool in request.tools
+    )
+    return tools + sum(_part_bytes(part) for message in request.messages for part in message.parts)
+
+
+def _part_bytes(part: Part) -> int:
+    match part:
+        case Text(text) | Reasoning(text):
+            return len(text.encode())
+        case Image(url):
+            return len(url.encode())
+        case ToolCall(id, name, arguments):
+            return len(id.encode()) + len(name.encode()) + len(arguments.encode())
+        case ToolResult(call_id, content):
+            return len(call_id.encode()) + len(content.encode())

@@ -6,7 +6,8 @@ EngineError
 │   ├── BudgetExceeded  RateLimited  Unpriced
 ├── UpstreamError               one deployment failed
 │   ├── UpstreamTimeout  UpstreamUnavailable  UpstreamOverloaded  UpstreamThrottled  QuotaExhausted
-│   ├── UpstreamRejected  CredentialRejected  UpstreamGarbled  StreamCut  CircuitOpen
+│   ├── UpstreamRejected  CredentialRejected  UpstreamMisconfigured
+│   ├── UpstreamGarbled  StreamCut  CircuitOpen
 ├── NoDeploymentAvailable       keeps every attempt's failure
 ├── LedgerUnavailable           no paid call without a durable hold
 └── Cancelled                   the caller went away; nobody's failure
@@ -157,6 +158,16 @@ class UpstreamRejected(UpstreamError):
 
 class CredentialRejected(UpstreamError):
     code = "credential_rejected"
+    trips_breaker = False
+
+
+class UpstreamMisconfigured(UpstreamError):
+    """It cannot work as it is set up: no such model there, a redirect, a refused address.
+
+    The operator's to fix; another deployment of the route may answer all the same.
+    """
+
+    code = "upstream_misconfigured"
     trips_breaker = False
 
 

@@ -5,28 +5,33 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Stream
+from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Reply, Stream
 from providers.engine.routes import Deployment
 
 Carrier = TypeVar("Carrier", Call, Attempt)
 
 Now = Callable[[], float]
-"""Monotonic seconds."""
+"""Monotonic seconds, of the running loop's clock."""
+UtcNow = Callable[[], datetime]
 Sleep = Callable[[float], Awaitable[None]]
+Random = Callable[[], float]
+"""Uniform in 0..1."""
 
 
 Open = Callable[[Carrier], AbstractAsyncContextManager[Stream]]
 """The rest of the chain."""
 
 
-class Step(Protocol[Carrier]):
-    """One concern around the rest of the chain; it sees only `open_next`."""
+class StepOpen(Protocol[Carrier]):
+    """The `open` of a step: one concern around the rest of the chain; it sees only `open_next`."""
 
-    def open(
-        self, carrier: Carrier, open_next: Open[Carrier]
+    def __call__(
+        self, carrier: Carrier, /, open_next: Open[Carrier]
     ) -> AbstractAsyncContextManager[Stream]: ...
 
 
@@ -37,11 +42,12 @@ class Adapter(Protocol):
     `input_overhead` is what templates of this wire may add to the prompt, in tokens.
     """
 
-    kind: str
+    @property
+    def kind(self) -> str: ...
 
     def input_overhead(self, call: Call) -> int: ...
 
-    def open(self, attempt: Attempt, secret: str | None) -> AbstractAsyncContextManager[Stream]: ...
+    def open(self, attempt: Attempt, secret: str | None) -> AbstractAsyncContextManager[Reply]: ...
 
     async def check(self, deployment: Deployment, secret: str | None) -> int:
         """Ask for the list of models, which is free; answer how many. Raises UpstreamError."""
@@ -96,6 +102,23 @@ class Ledger(Protocol):
         Raises nothing: what could not be written is kept, tried again, and expires by rule.
         """
         ...
+
+
+class BreakerWord(StrEnum):
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerState:
+    """`opened_at` None: it is closed. `retry_in_s` None: it admits; else the rest that remains."""
+
+    deployment_id: int
+    word: BreakerWord
+    consecutive_failures: int
+    opened_at: datetime | None
+    retry_in_s: float | None
 
 
 class Observer(Protocol):

@@ -46,3 +46,19 @@ class Route:
 
     name: str
     deployments: tuple[Deployment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A wire format as an operator chooses it. `base_url` is what most people want there."""
+
+    label: str
+    base_url: str
+    needs_key: bool
+
+
+KINDS: Mapping[str, Kind] = {
+    "demo": Kind("Demo (built in, free)", "", needs_key=False),
+    "openai_chat": Kind("OpenAI compatible", "https://api.openai.com/v1", needs_key=True),
+    "anthropic_messages": Kind("Anthropic", "https://api.anthropic.com", needs_key=True),
+}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
 NANO_PER_USD = 1_000_000_000
+# The field's rule of thumb: four bytes of text make a token.
+BYTES_PER_TOKEN = 4
 # Dollars per million tokens x 1000 = nano-dollars per token.
 _NANO_PER_TOKEN = Decimal(1000)
 
@@ -24,6 +26,23 @@ class Usage:
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     estimated: bool = False
+
+
+def estimated(*, input_bound: int, output_bytes: int, output_bound: int) -> Usage:
+    """Usage of an answer whose provider did not say: a quarter of the bytes, rounded up.
+
+    `input_bound` is the safe bound of the prompt, one token a byte; so is the hold, and an
+    estimate never exceeds what was held. Streamed bytes count text, reasoning and arguments.
+    """
+    return Usage(
+        input_tokens=tokens_of(input_bound),
+        output_tokens=min(tokens_of(output_bytes), output_bound),
+        estimated=True,
+    )
+
+
+def tokens_of(size_in_bytes: int) -> int:
+    return -(-size_in_bytes // BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)

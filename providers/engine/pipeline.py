@@ -1,0 +1,168 @@
+"""READ FIRST: the ordered steps of a prompt.
+
+    validation       refuse what nobody could answer
+    caller_limits    how much one key or person may have open at once
+    budget           hold the worst case, durably; book what it really was
+    fallback         a call becomes attempts: the deployments of its route in order
+    retry            the same deployment again, where that may help
+    budget (top up)  hold more when an earlier attempt may have to be paid as well
+    breaker          let a failing deployment rest
+    rate_limit       stay under a deployment's own limits
+    dispatch         secret, adapter, the commit at the first content event, the journal
+
+Each step is an async context manager that sees only the rest of the chain. It acts while the
+answer opens and when it is left, never around the reading of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from providers.engine.call import (
+    Answer,
+    Attempt,
+    AttemptRecord,
+    AttemptStatus,
+    Call,
+    Caller,
+    Stream,
+    input_bytes,
+)
+from providers.engine.errors import Cancelled, EngineError
+from providers.engine.events import Event, Start
+from providers.engine.ports import (
+    Adapter,
+    Carrier,
+    Ledger,
+    Now,
+    Observer,
+    Open,
+    Random,
+    Secrets,
+    Sleep,
+    StepOpen,
+    UtcNow,
+)
+from providers.engine.request import CompletionRequest
+from providers.engine.routes import Deployment, Route
+from providers.engine.steps.breaker import Breakers
+from providers.engine.steps.breaker import Limits as BreakerLimits
+from providers.engine.steps.budget import Budget
+from providers.engine.steps.caller_limits import CallerLimits
+from providers.engine.steps.dispatch import Dispatch
+from providers.engine.steps.fallback import Fallback
+from providers.engine.steps.rate_limit import RateLimit
+from providers.engine.steps.retry import Retry
+from providers.engine.steps.validation import Validation
+
+
+@dataclass(kw_only=True)
+class Engine:
+    """The one way to a provider. Make one for each running loop.
+
+    `open_timeout_s` is what opening an answer may take in all, retries and fallbacks included;
+    each deployment of a route gets its slice. `hold_ttl_s` must outlast the longest answer.
+    """
+
+    adapters: Mapping[str, Adapter]
+    ledger: Ledger
+    secrets: Secrets
+    observer: Observer
+    now: Now
+    sleep: Sleep
+    random: Random
+    utcnow: UtcNow
+    open_timeout_s: float = 180.0
+    hold_ttl_s: float = 900.0
+    validation: Validation = field(default_factory=Validation)
+    caller_limits: CallerLimits = field(default_factory=CallerLimits)
+    breaker_limits: BreakerLimits = field(default_factory=BreakerLimits)
+    breakers: Breakers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.breakers = Breakers(
+            self.now, self.utcnow, self.observer.breaker_changed, self.breaker_limits
+        )
+        self._budget = Budget(self.ledger, self.input_bound, self.hold_ttl_s)
+        dispatch = Dispatch(
+            adapters=self.adapters,
+            secrets=self.secrets,
+            now=self.now,
+            utcnow=self.utcnow,
+            input_bound=self.input_bound,
+            ended=self.observer.attempt_ended,
+        )
+        attempt_steps: list[StepOpen[Attempt]] = [
+            Retry(self.now, self.sleep, self.random).open,
+            self._budget.open_attempt,
+            self.breakers.open,
+            RateLimit(self.now, self.sleep).open,
+        ]
+        call_steps: list[StepOpen[Call]] = [
+            self.validation.open,
+            self.caller_limits.open,
+            self._budget.open,
+        ]
+        open_attempt = chained(attempt_steps, dispatch.open)
+        open_route = partial(Fallback(self.now).open, open_next=open_attempt)
+        self._open_call = chained(call_steps, open_route)
+
+    @asynccontextmanager
+    async def open(
+        self, request: CompletionRequest, caller: Caller, route: Route
+    ) -> AsyncGenerator[Answer]:
+        """Open an answer that has committed; leaving it settles, early or not.
+
+        Raises EngineError.
+        """
+        began = self.now()
+        call = Call(request, caller, route, deadline=began + self.open_timeout_s)
+        failure: BaseException | None = None
+        try:
+            async with (
+                self._open_call(call) as stream,
+                aclosing(_events(call, stream)) as events,
+            ):
+                yield Answer(call, stream.deployment, events, stream.frames)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            self.observer.call_ended(call, _error_code(call, failure), self.now() - began)
+
+    def input_bound(self, call: Call, deployment: Deployment) -> int:
+        return input_bytes(call.request) + self.adapters[deployment.kind].input_overhead(call)
+
+    async def drain(self) -> None:
+        """Wait until every settlement is done; for the end of the process."""
+        await self._budget.drain()
+
+
+def chained(steps: Sequence[StepOpen[Carrier]], last: Open[Carrier]) -> Open[Carrier]:
+    """Put each step around the rest, the first of them outermost."""
+    for step in reversed(steps):
+        last = partial(step, open_next=last)
+    return last
+
+
+async def _events(call: Call, stream: Stream) -> AsyncGenerator[Event, None]:
+    yield Start(stream.deployment.name, stream.record.number)
+    for notice in call.notices:
+        yield notice
+    async for event in stream.events:
+        yield event
+
+
+def _error_code(call: Call, failure: BaseException | None) -> str | None:
+    """How the call ended; the journal knows also what a reader has caught."""
+    if isinstance(failure, EngineError):
+        return failure.code
+    last: AttemptRecord | None = call.attempts[-1] if call.attempts else None
+    if last is not None:
+        return None if last.status is AttemptStatus.OK else last.error_code
+    if failure is None:
+        return None
+    return EngineError.code if isinstance(failure, Exception) else Cancelled.code

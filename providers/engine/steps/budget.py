@@ -1,0 +1,144 @@
+"""Hold the worst case before anything goes upstream, and book what it really was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import UUID
+
+from providers.engine.call import Attempt, AttemptRecord, Call, Stream, output_bound
+from providers.engine.ports import Intent, Ledger, Open, Reservation
+from providers.engine.routes import Deployment
+
+T = TypeVar("T")
+
+InputBound = Callable[[Call, Deployment], int]
+"""Tokens that the prompt can have at most at this deployment."""
+
+
+@dataclass(slots=True)
+class _Hold:
+    """`promised` is what the ledger was asked to hold in all; None: the route is unpriced."""
+
+    reservation: Reservation
+    promised: int | None
+    topping_up: asyncio.Task[Reservation] | None = None
+
+
+@dataclass(slots=True)
+class Budget:
+    """Stands above fallback: one durable hold for a call, settled once however the call ends.
+
+    `ttl_s`: after that time a hold that nobody settled is resolved by the ledger's rule.
+    """
+
+    ledger: Ledger
+    input_bound: InputBound
+    ttl_s: float = 900.0
+    _holds: dict[UUID, _Hold] = field(default_factory=dict[UUID, _Hold])
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
+
+    @asynccontextmanager
+    async def open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
+        reservation = await self._reserve(call)
+        # Between the hold and this line nothing may wait: a cancelled wait would leak it.
+        try:
+            self._holds[call.id] = _Hold(reservation, reservation.intent.worst_case_nano)
+            async with open_next(call) as stream:
+                yield stream
+        finally:
+            hold = self._holds.pop(call.id)
+            # A caller who hangs up still pays for what was streamed.
+            await asyncio.shield(self._run(self._settle(hold, call)))
+
+    @asynccontextmanager
+    async def open_attempt(
+        self, attempt: Attempt, open_next: Open[Attempt]
+    ) -> AsyncGenerator[Stream]:
+        """Stand inside retry: hold more when an earlier attempt may have to be paid as well.
+
+        An attempt that was surely not billed leaves the hold as it is.
+        """
+        await self._make_room(attempt)
+        async with open_next(attempt) as stream:
+            yield stream
+
+    async def drain(self) -> None:
+        """Wait for settlements that outlived their callers; for the end of the process."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _reserve(self, call: Call) -> Reservation:
+        task = self._run(self.ledger.reserve(self._intent(call)))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # The hold may be on its way to disk; give it back when it has arrived.
+            task.add_done_callback(self._give_back)
+            raise
+
+    def _give_back(self, task: asyncio.Task[Reservation]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            self._run(self.ledger.settle(task.result(), ()))
+
+    async def _make_room(self, attempt: Attempt) -> None:
+        call = attempt.call
+        hold = self._holds[call.id]
+        if hold.promised is None or not any(record.may_be_billed for record in call.attempts):
+            return
+        worst = self._worst_case(call, attempt.deployment)
+        if worst is None:
+            return
+        needed = worst + sum(self._dearest(call, record) for record in call.attempts)
+        if needed > hold.promised:
+            extra = needed - hold.promised
+            # Not to be cancelled half-way: settlement must know what is held.
+            hold.topping_up = self._run(self.ledger.top_up(hold.reservation, extra))
+            hold.reservation = await asyncio.shield(hold.topping_up)
+            hold.promised = needed
+
+    async def _settle(self, hold: _Hold, call: Call) -> None:
+        if hold.topping_up is not None and not hold.topping_up.done():
+            await asyncio.wait([hold.topping_up])
+        await self.ledger.settle(hold.reservation, call.attempts)
+
+    def _intent(self, call: Call) -> Intent:
+        return Intent(
+            request_id=call.id,
+            caller=call.caller,
+            route=call.route.name,
+            worst_case_nano=self._worst_of_route(call, call.route.deployments),
+            ttl_s=self.ttl_s,
+        )
+
+    def _worst_of_route(self, call: Call, deployments: Sequence[Deployment]) -> int | None:
+        worst = 0
+        for deployment in deployments:
+            cost = self._worst_case(call, deployment)
+            if cost is None:
+                return None
+            worst = max(worst, cost)
+        return worst
+
+    def _worst_case(self, call: Call, deployment: Deployment) -> int | None:
+        if deployment.price is None:
+            return None
+        output = output_bound(call.request, deployment) * call.request.choices
+        return deployment.price.worst_case_nano(self.input_bound(call, deployment), output)
+
+    def _dearest(self, call: Call, record: AttemptRecord) -> int:
+        """Bound what an earlier attempt can cost: its own figure where the provider told it."""
+        if not record.may_be_billed:
+            return 0
+        if record.usage is not None and not record.usage.estimated:
+            return record.cost_nano or 0
+        return self._worst_case(call, record.deployment) or 0
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

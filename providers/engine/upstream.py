@@ -1,0 +1,273 @@
+"""The one HTTP client: pooled, guarded, and the only importer of its libraries."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+from httpx_aiohttp import AiohttpTransport
+
+from providers.engine.addresses import is_exempt, is_literal, is_public
+from providers.engine.errors import (
+    StreamCut,
+    UpstreamError,
+    UpstreamGarbled,
+    UpstreamMisconfigured,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from providers.engine.routes import Deployment
+
+_SILENCES = (httpx.ReadTimeout, TimeoutError, aiohttp.SocketTimeoutError)
+_FAILURES = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError)
+_IDLE_CONNECTION_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One request. `body` None makes it a GET. Secrets belong into `headers`, never the path."""
+
+    deployment: Deployment
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Status and headers are here, the body is still coming. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: AsyncGenerator[bytes, None]
+
+    async def read(self) -> bytes:
+        return b"".join([chunk async for chunk in self.body])
+
+    @property
+    def is_json(self) -> bool:
+        return "json" in self.headers.get("content-type", "")
+
+
+@dataclass(slots=True)
+class _Pools:
+    """One loop's transports, by (local, proxy)."""
+
+    transports: dict[tuple[bool, str | None], httpx.AsyncBaseTransport] = field(
+        default_factory=dict[tuple[bool, str | None], httpx.AsyncBaseTransport]
+    )
+
+
+@dataclass(kw_only=True)
+class Upstream:
+    """Connections live as long as the loop that uses them; `aclose` in each such loop.
+
+    A name is resolved once and its addresses are checked before a socket is opened to them.
+    Behind a proxy of the environment that is the proxy's to do: only literal addresses are
+    checked here. A `transport` given from outside replaces all of it, for tests.
+    """
+
+    transport: httpx.AsyncBaseTransport | None = None
+    resolver: AbstractResolver | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    most_response_bytes: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pools] = WeakKeyDictionary()
+
+    @asynccontextmanager
+    async def send(self, outgoing: Outgoing) -> AsyncGenerator[Incoming]:
+        """Answer when status and headers are here. Leaving it early closes the connection.
+
+        Redirects are refused: a key goes to its own host and to no other.
+        Raises UpstreamError.
+        """
+        request = _request(outgoing)
+        name = outgoing.deployment.name
+        transport = self._transport_for(outgoing.deployment, request.url)
+        with _before_headers(name):
+            response = await transport.handle_async_request(request)
+        try:
+            if 300 <= response.status_code < 400:
+                raise UpstreamMisconfigured(
+                    f"{name} redirects elsewhere; redirects are refused.",
+                    status=response.status_code,
+                )
+            async with aclosing(self._chunks(response, outgoing.deployment)) as body:
+                headers = {key.lower(): value for key, value in response.headers.items()}
+                yield Incoming(response.status_code, headers, body)
+        finally:
+            await _close(response)
+
+    async def fetch(self, outgoing: Outgoing) -> tuple[Incoming, bytes]:
+        """Send and read it whole, within the deployment's total time."""
+        try:
+            async with (
+                asyncio.timeout(outgoing.deployment.total_timeout_s),
+                self.send(outgoing) as incoming,
+            ):
+                return incoming, await incoming.read()
+        except TimeoutError as error:
+            raise UpstreamTimeout(f"{outgoing.deployment.name} did not answer in time.") from error
+
+    async def aclose(self) -> None:
+        """Close what the running loop has opened; a later request opens anew."""
+        pools = self._pools.pop(asyncio.get_running_loop(), None)
+        for transport in pools.transports.values() if pools is not None else ():
+            await transport.aclose()
+
+    async def _chunks(
+        self, response: httpx.Response, deployment: Deployment
+    ) -> AsyncGenerator[bytes, None]:
+        chunks = aiter(_decompressed(response))
+        received = 0
+        while True:
+            with _within_body(deployment.name):
+                async with asyncio.timeout(deployment.idle_timeout_s):
+                    chunk = await anext(chunks, None)
+            if chunk is None:
+                return
+            received += len(chunk)
+            if received > self.most_response_bytes:
+                raise UpstreamGarbled(
+                    f"{deployment.name} sent more than {self.most_response_bytes:,} bytes."
+                )
+            yield chunk
+
+    def _transport_for(self, deployment: Deployment, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        if not deployment.is_local and is_literal(url.host) and not is_public(url.host):
+            raise _refused(deployment.name)
+        if self.transport is not None:
+            return self.transport
+        proxy = None if deployment.is_local else self._proxy_for(url)
+        pools = self._pools.setdefault(asyncio.get_running_loop(), _Pools())
+        key = (deployment.is_local, proxy)
+        if key not in pools.transports:
+            pools.transports[key] = self._new_transport(is_local=deployment.is_local, proxy=proxy)
+        return pools.transports[key]
+
+    def _new_transport(self, *, is_local: bool, proxy: str | None) -> AiohttpTransport:
+        resolver = self.resolver or aiohttp.ThreadedResolver()
+        # The proxy's own address may well be private.
+        guarded = resolver if is_local or proxy else _GuardedResolver(resolver)
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                keepalive_timeout=_IDLE_CONNECTION_S,
+                resolver=guarded,
+                ssl=self._ssl,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            trust_env=False,
+        )
+        return AiohttpTransport(
+            client=session,
+            verify=self._ssl,
+            proxy=httpx.Proxy(proxy) if proxy else None,
+        )
+
+    @cached_property
+    def _ssl(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context()
+
+    def _proxy_for(self, url: httpx.URL) -> str | None:
+        """Read the environment as curl does: lower case first, `no_proxy` wins."""
+        no_proxy = self._setting("no_proxy")
+        if no_proxy is not None and is_exempt(url.host, no_proxy):
+            return None
+        return self._setting(f"{url.scheme}_proxy") or self._setting("all_proxy")
+
+    def _setting(self, name: str) -> str | None:
+        return self.environ.get(name) or self.environ.get(name.upper()) or None
+
+
+class _GuardedResolver(AbstractResolver):
+    """Hands out public addresses only; the connector then connects to these and no others."""
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        if not all(is_public(result["host"]) for result in found):
+            raise _refused(host)
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def _refused(name: str) -> UpstreamMisconfigured:
+    return UpstreamMisconfigured(
+        f"{name} leads to a private address. An owner can mark the provider as local to allow it."
+    )
+
+
+def _request(outgoing: Outgoing) -> httpx.Request:
+    deployment = outgoing.deployment
+    try:
+        url = httpx.URL(deployment.base_url.rstrip("/") + outgoing.path)
+    except httpx.InvalidURL as error:
+        raise UpstreamMisconfigured(f"{deployment.name} has no valid base URL.") from error
+    if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
+        raise UpstreamMisconfigured(f"{deployment.name} has no valid base URL.")
+    return httpx.Request(
+        "GET" if outgoing.body is None else "POST",
+        url,
+        headers={"user-agent": "gaiweb", **outgoing.headers},
+        content=outgoing.body,
+        extensions={"timeout": {"connect": deployment.connect_timeout_s}},
+    )
+
+
+def _decompressed(response: httpx.Response) -> AsyncIterable[bytes]:
+    """Take the bare stream where nothing is compressed: httpx's own iterators cost more than it."""
+    stream = response.stream
+    if "content-encoding" in response.headers or not isinstance(stream, httpx.AsyncByteStream):
+        return response.aiter_bytes()
+    return stream
+
+
+async def _close(response: httpx.Response) -> None:
+    try:
+        await response.aclose()
+    except _FAILURES:
+        # It was closing anyway; what mattered has been read or has been told.
+        return
+
+
+@contextmanager
+def _before_headers(name: str) -> Generator[None]:
+    try:
+        yield
+    except UpstreamError:
+        raise
+    except _SILENCES as error:
+        raise UpstreamTimeout(f"{name} did not answer in time.") from error
+    except _FAILURES as error:
+        raise UpstreamUnavailable(f"{name} could not be reached.") from error
+
+
+@contextmanager
+def _within_body(name: str) -> Generator[None]:
+    try:
+        yield
+    except _SILENCES as error:
+        raise UpstreamTimeout(f"{name} fell silent in the middle of its answer.") from error
+    except httpx.DecodingError as error:
+        raise UpstreamGarbled(f"{name} sent a body that does not decompress.") from error
+    except _FAILURES as error:
+        raise StreamCut(f"{name} broke off in the middle of its answer.") from error
