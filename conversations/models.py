@@ -20,7 +20,8 @@ class Conversation(models.Model):
     """A person's thread in a team. `route`, `system_prompt`, `parameters` are what Run uses next.
 
     `title_is_own`: the user named it, and nothing renames it again. `parameters` holds the keys
-    `temperature` and `max_output_tokens`; a missing key is unset.
+    `temperature` and `max_output_tokens`; a missing key is unset. `deleted_at`: hidden, and dropped
+    for good when the time to undo is over.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
@@ -33,6 +34,7 @@ class Conversation(models.Model):
     parameters = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["user", "team", "-updated_at", "-id"])]
@@ -71,8 +73,9 @@ class RunState(models.TextChoices):
 
 
 class Run(models.Model):
-    """One press of Run. It belongs to the server: `heartbeat_at` older than 30 s means its
-    process is gone, and the reaper marks it interrupted.
+    """One press of Run. It belongs to the server: the process whose advisory lock is `process`
+    drives it. That lock free, or `heartbeat_at` older than 30 s: nobody does any more, and the
+    reaper marks it interrupted.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
@@ -82,6 +85,7 @@ class Run(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(default=timezone.now)
+    process = models.BigIntegerField(null=True)
 
     class Meta:
         indexes: ClassVar = [
@@ -107,6 +111,7 @@ class Generation(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="generations")
     message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="generation")
     route = models.CharField(max_length=120)
+    reasoning = models.TextField(blank=True)
     answered_by = models.CharField(max_length=280, blank=True)
     is_fallback = models.BooleanField(default=False)
     notices = models.JSONField(default=list, blank=True)

@@ -1,0 +1,175 @@
+"""A person's conversations: begun, found, named, dropped. Each is seen by its owner alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from conversations.models import Conversation, Generation, Message
+from providers.models import User
+
+TITLE_CHARACTERS = 60
+PAGE = 40
+TRANSCRIPT_PAGE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What Run uses. None: unset, the provider decides."""
+
+    route: str
+    system_prompt: str = ""
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+
+    @property
+    def parameters(self) -> dict[str, float | int]:
+        both = {"temperature": self.temperature, "max_output_tokens": self.max_output_tokens}
+        return {name: value for name, value in both.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the list, newest first. `next_before` None: it is the last."""
+
+    conversations: list[Conversation]
+    next_before: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The newest part of the path, oldest first. `earlier` is the message before it, if any."""
+
+    messages: list[Message]
+    earlier: UUID | None
+
+
+def owned_by(user: User) -> QuerySet[Conversation]:
+    """Only in teams that the person is still a member of."""
+    return Conversation.objects.filter(
+        user=user, team__memberships__user=user, deleted_at=None
+    ).select_related("team")
+
+
+def begin(user: User, choices: Choices) -> Conversation:
+    """Start an empty thread in the active team, which pays for it."""
+    return Conversation.objects.create(
+        user=user,
+        team_id=user.active_team_id,
+        route=choices.route,
+        system_prompt=choices.system_prompt,
+        parameters=choices.parameters,
+    )
+
+
+def choose(conversation: Conversation, choices: Choices) -> None:
+    conversation.route = choices.route
+    conversation.system_prompt = choices.system_prompt
+    conversation.parameters = choices.parameters
+    conversation.save(update_fields=["route", "system_prompt", "parameters"])
+
+
+def page(user: User, *, before: UUID | None = None, query: str = "", size: int = PAGE) -> Page:
+    """Titles of the active team's threads by time of their last change; bodies are not read."""
+    found = owned_by(user).filter(team_id=user.active_team_id)
+    if query:
+        found = found.filter(title__icontains=query)
+    if before and (last := owned_by(user).filter(pk=before).first()):
+        found = found.filter(
+            Q(updated_at__lt=last.updated_at) | Q(updated_at=last.updated_at, id__lt=last.id)
+        )
+    rows = list(
+        found.only("id", "title", "updated_at", "team_id").order_by("-updated_at", "-id")[
+            : size + 1
+        ]
+    )
+    more = len(rows) > size
+    return Page(rows[:size], rows[size - 1].id if more else None)
+
+
+def rename(conversation: Conversation, title: str) -> None:
+    """From now on nothing renames it but its owner; an empty title gives that up again."""
+    conversation.title = title.strip()[:200] or _first_words(conversation)
+    conversation.title_is_own = bool(title.strip())
+    conversation.save(update_fields=["title", "title_is_own"])
+
+
+def title_from(text: str) -> str:
+    """The first words that fit, on one line."""
+    line = " ".join(text.split())
+    if len(line) <= TITLE_CHARACTERS:
+        return line
+    return line[: TITLE_CHARACTERS - 1].rsplit(" ", 1)[0].rstrip() + "…"
+
+
+def delete(conversation: Conversation) -> None:
+    """Hide it; `sweep` drops it for good a day later, so that a slip can be undone."""
+    conversation.deleted_at = timezone.now()
+    conversation.save(update_fields=["deleted_at"])
+
+
+def restore(user: User, conversation_id: UUID) -> Conversation | None:
+    mine = Conversation.objects.filter(user=user, team__memberships__user=user)
+    with transaction.atomic():
+        conversation = mine.filter(pk=conversation_id).exclude(deleted_at=None).first()
+        if conversation is not None:
+            conversation.deleted_at = None
+            conversation.save(update_fields=["deleted_at"])
+    return conversation
+
+
+def transcript(
+    conversation: Conversation, *, before: UUID | None = None, size: int = TRANSCRIPT_PAGE
+) -> Transcript:
+    """The path to the newest answer. `before` is the `earlier` of the part below."""
+    path = _newest_path(conversation)
+    end = path.index(before) + 1 if before in path else len(path)
+    ids = path[max(end - size, 0) : end]
+    rows = Message.objects.select_related("generation__run").in_bulk(ids)
+    earlier = path[end - size - 1] if end > size else None
+    return Transcript([rows[message_id] for message_id in ids], earlier)
+
+
+def tip(conversation: Conversation) -> UUID | None:
+    path = _newest_path(conversation)
+    return path[-1] if path else None
+
+
+def message_of(user: User, message_id: UUID) -> Message | None:
+    return (
+        Message.objects.filter(conversation__in=owned_by(user), pk=message_id)
+        .select_related("generation__run", "conversation")
+        .first()
+    )
+
+
+def is_live(messages: Sequence[Message]) -> bool:
+    return any(is_coming(message) for message in messages)
+
+
+def is_coming(message: Message) -> bool:
+    generation: Generation | None = getattr(message, "generation", None)
+    return generation is not None and generation.run.ended_at is None
+
+
+def _newest_path(conversation: Conversation) -> list[UUID]:
+    """Ids from the first message down; at each fork the newest branch."""
+    newest_child: dict[UUID | None, UUID] = dict(
+        conversation.messages.order_by("id").values_list("parent_id", "id")
+    )
+    path: list[UUID] = []
+    at = newest_child.get(None)
+    while at is not None:
+        path.append(at)
+        at = newest_child.get(at)
+    return path
+
+
+def _first_words(conversation: Conversation) -> str:
+    first = conversation.messages.filter(parent=None).order_by("id").first()
+    return title_from(first.text) if first else ""
