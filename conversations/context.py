@@ -34,7 +34,7 @@ class Context:
 
 
 def build(conversation: Conversation, tip: Message) -> Context:
-    """The path that ends with `tip`, which is always sent whole; empty answers are skipped."""
+    """Take the path to `tip`, which is always sent whole; empty answers are skipped."""
     said = [message for message in path_to(conversation, tip) if message.text]
     sent = _newest_that_fit(said, MAX_CHARACTERS - len(conversation.system_prompt))
     prompts = [Prompt.of(Role(message.role), message.text) for message in sent]
@@ -58,7 +58,7 @@ def path_to(conversation: Conversation, tip: Message) -> list[Message]:
 
 
 def _newest_that_fit(said: Sequence[Message], room: int) -> list[Message]:
-    """A dialogue starts with a question, so an answer that lost its own is left out too."""
+    """Start with a question: an answer that lost its own is left out too."""
     kept: list[Message] = []
     for message in reversed(said[-MAX_MESSAGES:]):
         room -= len(message.text)

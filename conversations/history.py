@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -11,11 +12,12 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from conversations.models import Conversation, Generation, Message
-from providers.models import User
+from providers.models import Team, User
 
 TITLE_CHARACTERS = 60
 PAGE = 40
 TRANSCRIPT_PAGE = 30
+UNDO_LIFE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,11 @@ def owned_by(user: User) -> QuerySet[Conversation]:
     ).select_related("team")
 
 
-def begin(user: User, choices: Choices) -> Conversation:
-    """Start an empty thread in the active team, which pays for it."""
+def begin(user: User, team: Team, choices: Choices) -> Conversation:
+    """Start an empty thread in `team`, which pays for it."""
     return Conversation.objects.create(
         user=user,
-        team_id=user.active_team_id,
+        team=team,
         route=choices.route,
         system_prompt=choices.system_prompt,
         parameters=choices.parameters,
@@ -76,7 +78,7 @@ def choose(conversation: Conversation, choices: Choices) -> None:
 
 def page(user: User, *, before: UUID | None = None, query: str = "", size: int = PAGE) -> Page:
     """Titles of the active team's threads by time of their last change; bodies are not read."""
-    found = owned_by(user).filter(team_id=user.active_team_id)
+    found = owned_by(user).filter(team=user.active_team)
     if query:
         found = found.filter(title__icontains=query)
     if before and (last := owned_by(user).filter(pk=before).first()):
@@ -100,7 +102,7 @@ def rename(conversation: Conversation, title: str) -> None:
 
 
 def title_from(text: str) -> str:
-    """The first words that fit, on one line."""
+    """Take the first words that fit, on one line."""
     line = " ".join(text.split())
     if len(line) <= TITLE_CHARACTERS:
         return line
@@ -123,10 +125,15 @@ def restore(user: User, conversation_id: UUID) -> Conversation | None:
     return conversation
 
 
+def sweep(now: datetime) -> int:
+    """Drop what was deleted long enough ago; answer how many rows."""
+    return Conversation.objects.filter(deleted_at__lt=now - UNDO_LIFE).delete()[0]
+
+
 def transcript(
     conversation: Conversation, *, before: UUID | None = None, size: int = TRANSCRIPT_PAGE
 ) -> Transcript:
-    """The path to the newest answer. `before` is the `earlier` of the part below."""
+    """Read the path to the newest answer; `before` is the `earlier` of the part below."""
     path = _newest_path(conversation)
     end = path.index(before) + 1 if before in path else len(path)
     ids = path[max(end - size, 0) : end]
@@ -142,7 +149,8 @@ def tip(conversation: Conversation) -> UUID | None:
 
 def message_of(user: User, message_id: UUID) -> Message | None:
     return (
-        Message.objects.filter(conversation__in=owned_by(user), pk=message_id)
+        Message.objects
+        .filter(conversation__in=owned_by(user), pk=message_id)
         .select_related("generation__run", "conversation")
         .first()
     )

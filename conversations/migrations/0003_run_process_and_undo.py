@@ -4,25 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('conversations', '0002_initial'),
+        ("conversations", "0002_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='conversation',
-            name='deleted_at',
+            model_name="conversation",
+            name="deleted_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='generation',
-            name='reasoning',
+            model_name="generation",
+            name="reasoning",
             field=models.TextField(blank=True),
         ),
         migrations.AddField(
-            model_name='run',
-            name='process',
+            model_name="run",
+            name="process",
             field=models.BigIntegerField(null=True),
         ),
     ]

@@ -101,9 +101,7 @@ def _free(conversation: Conversation) -> Conversation:
 
 def _ordered(conversation: Conversation, question: Message, process: int) -> Order:
     run = Run.objects.create(conversation=conversation, user=conversation.user, process=process)
-    answer = Message.objects.create(
-        conversation=conversation, parent=question, role=Role.ASSISTANT
-    )
+    answer = Message.objects.create(conversation=conversation, parent=question, role=Role.ASSISTANT)
     generation = Generation.objects.create(
         id=new_id(), run=run, message=answer, route=conversation.route
     )

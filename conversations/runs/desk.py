@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Coroutine
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.utils import timezone
@@ -22,6 +22,8 @@ from conversations.runs.ports import OpenAnswer
 from conversations.runs.tail import Tail
 from conversations.threads import in_thread
 
+T = TypeVar("T")
+
 
 class Desk:
     """One for each event loop. A run is a task of the loop, not of the request that began it."""
@@ -32,7 +34,7 @@ class Desk:
         self._log = log
         self._drivers: dict[UUID, Driver] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._keeper = Keeper(self.process, lambda: self._drivers.keys(), self._stop)
+        self._keeper = Keeper(self.process, self._drivers.keys, self._stop)
 
     async def open(self) -> None:
         """Take this process's place and end the runs of those that are gone."""
@@ -53,7 +55,8 @@ class Desk:
         if await in_thread(book.ask_to_stop, run):
             self._stop(run.id)
 
-    async def tail(self, run_id: UUID, after: int | None) -> AsyncGenerator[LogEvent | None]:
+    def tail(self, run_id: UUID, after: int | None) -> AsyncGenerator[LogEvent | None]:
+        """See `Tail.follow`."""
         driver = self._drivers.get(run_id)
         return Tail(run_id, self._log, driver.journal if driver else None).follow(after)
 
@@ -75,10 +78,11 @@ class Desk:
         if driver is not None:
             driver.stop(RunState.STOPPED)
 
-    async def _begin(self, begin: Any, conversation: Conversation, what: object) -> UUID:
-        order: Order = await in_thread(begin, conversation, what, self.process)
-        journal = Journal(order.run_id, self._log)
-        driver = Driver(order, self._open_answer, journal)
+    async def _begin(
+        self, begin: Callable[[Conversation, T, int], Order], conversation: Conversation, what: T
+    ) -> UUID:
+        order = await in_thread(begin, conversation, what, self.process)
+        driver = Driver(order, self._open_answer, Journal(order.run_id, self._log))
         self._drivers[order.run_id] = driver
         self._hold(self._drive(driver))
         return order.run_id

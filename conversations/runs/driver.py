@@ -68,12 +68,12 @@ class Driver:
                 (reading, writing, self._stopped), return_when=asyncio.FIRST_COMPLETED
             )
         finally:
-            writing.cancel()
             # Leaving the answer closes the upstream and books what was streamed.
             reading.cancel()
-            await asyncio.wait((reading, writing))
-        self._judge(reading)
-        await self.journal.flush()
+            await asyncio.wait((reading,))
+            self.journal.close()
+            await asyncio.wait((writing,))
+        self._judge(reading, writing)
         await self._conclude()
 
     async def _read(self) -> None:
@@ -119,9 +119,12 @@ class Driver:
         if self._ending.ttft_ms is None:
             self._ending.ttft_ms = self._elapsed_ms()
 
-    def _judge(self, reading: asyncio.Task[None]) -> None:
+    def _judge(self, reading: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
         """Say how it ended. A bug is logged here, since nobody awaits a run."""
         self._ending.duration_ms = self._elapsed_ms()
+        unwritten = writing.exception()
+        if unwritten is not None:
+            logger.error("run_log_failed", run_id=str(self.order.run_id), exc_info=unwritten)
         if self._ending.finish_reason:
             return
         error = None if reading.cancelled() else reading.exception()
@@ -148,8 +151,10 @@ class Driver:
         ending.reasoning = "".join(self._reasoning)
         self._count()
         last = self.journal.numbered([(Kind.USAGE, _usage(ending)), _terminal(ending)])
-        if await in_thread(book.conclude, self.order, ending, last):
-            self.journal.publish(last)
+        if not await in_thread(book.conclude, self.order, ending, last):
+            lost = {"code": "interrupted", "message": book.INTERRUPTED}
+            last = self.journal.numbered([(Kind.ERROR, lost)])
+        self.journal.publish(last)
 
     def _count(self) -> None:
         usage = self._figures.usage if self._figures else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ class Journal:
         self._pending: list[tuple[Kind, dict[str, Any]]] = []
         self._stirred = asyncio.Event()
         self._changed = asyncio.Event()
-        self._writing = asyncio.Lock()
+        self._closing = asyncio.Event()
 
     def say(self, kind: Kind, data: dict[str, Any]) -> None:
         """Queue a line; neighbouring deltas of a kind become one."""
@@ -34,20 +35,25 @@ class Journal:
         self._stirred.set()
 
     async def write_on(self) -> None:
-        """Write whatever comes until cancelled."""
-        while True:
+        """Write whatever comes until closed; never cancel it: a number is given out once."""
+        while not self._closing.is_set():
             await self._stirred.wait()
-            await self.flush()
-            await asyncio.sleep(self._pause_s)
+            await self._flush()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._pause_s)
+        await self._flush()
 
-    async def flush(self) -> None:
-        async with self._writing:
-            batch = self.numbered(self._pending)
-            self._pending = []
-            self._stirred.clear()
-            if batch:
-                await self._log.append(self._run_id, batch)
-                self.publish(batch)
+    def close(self) -> None:
+        self._closing.set()
+        self._stirred.set()
+
+    async def _flush(self) -> None:
+        batch = self.numbered(self._pending)
+        self._pending = []
+        self._stirred.clear()
+        if batch:
+            await self._log.append(self._run_id, batch)
+            self.publish(batch)
 
     def numbered(self, lines: Sequence[tuple[Kind, dict[str, Any]]]) -> list[LogEvent]:
         """Give the lines their places after what has been written."""

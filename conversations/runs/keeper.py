@@ -13,16 +13,18 @@ from conversations.runs.log import connection_arguments
 
 logger = structlog.get_logger(__name__)
 
-_LOCK = "SELECT pg_advisory_lock(%s)"
-_STOPPING = "SELECT id FROM conversations_run WHERE state = 'stopping' AND id = ANY(%s)"
+# Tried again with each beat: after a lost connection the old session may hold it for a while.
+_LOCK = "SELECT pg_try_advisory_lock(%s)"
+# Also those that a reaper took for lost: their drivers work for nobody.
+_STOPPING = "SELECT id FROM conversations_run WHERE state <> 'running' AND id = ANY(%s)"
 _BEAT = "UPDATE conversations_run SET heartbeat_at = now() WHERE id = ANY(%s)"
 
 POLL_S = 0.5
-BEAT_S = 5.0
+BEATS = 10
 
 
 class Keeper:
-    """`live` tells the runs of this process; `stop` is called for each that somebody wants ended."""
+    """`live` tells the runs of this process; `stop` is called for each to be ended."""
 
     def __init__(
         self, process: int, live: Callable[[], Collection[UUID]], stop: Callable[[UUID], None]
@@ -41,35 +43,30 @@ class Keeper:
 
     async def keep(self) -> None:
         """Go on until cancelled; a lost connection is made anew."""
-        silent_s = 0.0
+        rounds = 0
         while True:
             await asyncio.sleep(POLL_S)
-            silent_s += POLL_S
+            rounds += 1
             try:
-                await self._look(beat=silent_s >= BEAT_S)
+                await self._look(beat=rounds % BEATS == 0)
             except psycopg.OperationalError:
                 logger.warning("keeper_lost_its_connection")
-                await self._reopen()
-            if silent_s >= BEAT_S:
-                silent_s = 0.0
+                await self.aclose()
 
     async def aclose(self) -> None:
         if self._connection is not None:
             await self._connection.close()
+        self._connection = None
 
     async def _look(self, *, beat: bool) -> None:
-        runs = list(self._live())
-        if self._connection is None or not (runs or beat):
-            return
-        if beat:
-            await self._connection.execute(_BEAT, (runs,))
-        for (run_id,) in await (await self._connection.execute(_STOPPING, (runs,))).fetchall():
-            self._stop(run_id)
-
-    async def _reopen(self) -> None:
-        await self.aclose()
-        try:
+        if self._connection is None:
             await self.open()
-        except psycopg.OperationalError:
-            self._connection = None
-            logger.warning("keeper_cannot_reach_the_database")
+            return
+        runs = list(self._live())
+        if beat:
+            await self._connection.execute(_LOCK, (self._process,))
+            await self._connection.execute(_BEAT, (runs,))
+        if runs:
+            stopping = await self._connection.execute(_STOPPING, (runs,))
+            for (run_id,) in await stopping.fetchall():
+                self._stop(run_id)

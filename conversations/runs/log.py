@@ -1,4 +1,4 @@
-"""The log of runs on connections of its own, so that a stream holds no thread and none of Django's."""
+"""The log of runs, on connections of its own: a stream holds no thread and none of Django's."""
 
 from __future__ import annotations
 
@@ -44,7 +44,11 @@ class RunLog:
     @classmethod
     async def open(cls, *, max_size: int = 4) -> RunLog:
         pool = AsyncConnectionPool(
-            kwargs={**connection_arguments(), "autocommit": True, "application_name": "gaiweb-runs"},
+            kwargs={
+                **connection_arguments(),
+                "autocommit": True,
+                "application_name": "gaiweb-runs",
+            },
             min_size=1,
             max_size=max_size,
             open=False,

@@ -16,11 +16,9 @@ LOG_LIFE = timedelta(minutes=10)
 def reap(now: datetime, *, living: int | None = None) -> int:
     """Interrupt the runs whose process is gone; answer how many. `living` is the asker's own."""
     live = Run.objects.filter(state__in=book.LIVE)
-    if living is not None:
-        live = live.exclude(process=living)
     silent = live.filter(heartbeat_at__lt=now - SILENCE)
-    processes = live.exclude(process=None).values_list("process", flat=True).distinct()
-    dead = [process for process in processes if not is_alive(process)]
+    processes = set(live.values_list("process", flat=True)) - {None, living}
+    dead = [process for process in processes if process and not is_alive(process)]
     orphans = set(silent.values_list("pk", flat=True))
     orphans |= set(live.filter(process__in=dead).values_list("pk", flat=True))
     return sum(book.interrupt(run_id) for run_id in orphans)
@@ -33,7 +31,7 @@ def sweep(now: datetime) -> int:
 
 
 def is_alive(process: int) -> bool:
-    """A process holds the advisory lock of its number as long as it lives, not a moment more."""
+    """Ask for the advisory lock that a process holds exactly as long as it lives."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [process])
         return not cursor.fetchone()[0]

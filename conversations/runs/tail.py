@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from uuid import UUID
 
 from conversations.models import RunState
@@ -31,23 +30,12 @@ class Tail:
         `after` None: the past comes first, as one snapshot. Ends after the terminal event.
         """
         position = self._clamped(after or 0)
-        if after is None:
-            past = [event for event in await self._all() if not event.is_terminal]
-            if past:
-                position = past[-1].seq
-                yield snapshot(past)
-        async with aclosing(self._onwards(position)) as events:
-            async for event in events:
-                yield event
-
-    def _clamped(self, position: int) -> int:
-        """A number that nobody gave out would wait for ever."""
-        return position if self._journal is None else min(position, len(self._journal.events))
-
-    async def _onwards(self, position: int) -> AsyncGenerator[LogEvent | None]:
+        if after is None and (past := await self._past()):
+            position = past[-1].seq
+            yield snapshot(past)
         idle_s = 0.0
         while True:
-            batch = await self._read(position)
+            batch = await self._read(position) or await self._gone(position)
             for event in batch:
                 yield event
                 if event.is_terminal:
@@ -55,13 +43,17 @@ class Tail:
             if batch:
                 position, idle_s = batch[-1].seq, 0.0
                 continue
-            if await self._has_ended(position):
-                yield LogEvent(position + 1, Kind.FINISH, {"reason": "gone"})
-                return
             idle_s += await self._wait(PING_S - idle_s, position)
             if idle_s >= PING_S:
                 idle_s = 0.0
                 yield None
+
+    def _clamped(self, position: int) -> int:
+        """Bound it: a number that nobody gave out would wait for ever."""
+        return position if self._journal is None else min(position, len(self._journal.events))
+
+    async def _past(self) -> list[LogEvent]:
+        return [event for event in await self._all() if not event.is_terminal]
 
     async def _all(self) -> list[LogEvent]:
         events: list[LogEvent] = []
@@ -74,12 +66,12 @@ class Tail:
             return self._journal.after(position)
         return await self._log.read(self._run_id, position)
 
-    async def _has_ended(self, position: int) -> bool:
-        """Tell whether it is over although its last line is not here: the log was swept."""
-        if self._journal is not None:
-            return False
-        state = await self._log.state(self._run_id)
-        return state not in LIVE and not await self._log.read(self._run_id, position)
+    async def _gone(self, position: int) -> list[LogEvent]:
+        """Make the end up of a run whose log was swept: its answer is in the message by now."""
+        if self._journal is not None or await self._log.state(self._run_id) in LIVE:
+            return []
+        rest = await self._log.read(self._run_id, position)
+        return rest or [LogEvent(position + 1, Kind.FINISH, {"reason": "gone"})]
 
     async def _wait(self, limit_s: float, position: int) -> float:
         """Wait for news; answer the seconds that count as silence."""

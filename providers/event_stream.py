@@ -1,0 +1,77 @@
+"""Server-sent events out of Django: one response for every stream of the pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import orjson
+from asgiref.sync import sync_to_async
+from django.db import connections
+from django.http import StreamingHttpResponse
+
+PING = b": ping\n\n"
+
+
+def frame(event: str, data: Any, *, number: int | None = None) -> bytes:
+    """One event; `number` is what a client sends back as Last-Event-ID."""
+    head = f"id: {number}\n" if number is not None else ""
+    return f"{head}event: {event}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+
+
+def last_event_id(header: str | None) -> int | None:
+    """None: the client is new, or sent something that is no number of ours."""
+    return int(header) if header and header.isascii() and header.isdigit() else None
+
+
+class EventStreamResponse(StreamingHttpResponse):
+    """Frames from a generator that has opened already, and is closed however the client leaves.
+
+    Stock `StreamingHttpResponse` leaves its generator to the garbage collector when the client
+    hangs up while the server is blocked in `send`. `retry_ms` is what a client waits before it
+    comes back.
+    """
+
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
+        super().__init__(frames, content_type="text/event-stream")
+        self["Cache-Control"] = "no-cache, no-transform"
+        self["X-Accel-Buffering"] = "no"
+        # A compressing middleware or proxy would hold the events back.
+        self["Content-Encoding"] = "identity"
+
+    @classmethod
+    async def open(
+        cls, frames: AsyncGenerator[bytes], *, retry_ms: int = 1000
+    ) -> EventStreamResponse:
+        """Wait for the first frame, so that a refusal rises before there is a status line."""
+        first = await anext(frames, b"")
+        await sync_to_async(_give_connections_back)()
+        return cls(Frames(f"retry: {retry_ms}\n\n".encode() + first, frames))
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        # Django closes what this returns, which is not so for what lies behind the stock one.
+        return self._frames
+
+
+class Frames:
+    """`first`, then `rest`; closing it closes `rest`. No generator: it closes although unused."""
+
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes]) -> None:
+        self._first = first
+        self._rest = rest
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        first, self._first = self._first, b""
+        return first or await anext(self._rest)
+
+    async def aclose(self) -> None:
+        await self._rest.aclose()
+
+
+def _give_connections_back() -> None:
+    """In the request's own thread: a proxy taken in the loop would be another thread's."""
+    connections.close_all()
