@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from conversations.models import Conversation, Generation, Message
-from providers.models import Team, User
+from providers.models import OrganisationRole, Team, User
 
 TITLE_CHARACTERS = 60
 PAGE = 40
@@ -52,10 +51,15 @@ class Transcript:
 
 
 def owned_by(user: User) -> QuerySet[Conversation]:
-    """Only in teams that the person is still a member of."""
-    return Conversation.objects.filter(
-        user=user, team__memberships__user=user, deleted_at=None
-    ).select_related("team")
+    """Only in teams that the person may still spend for."""
+    return _written_by(user).filter(deleted_at=None).select_related("team")
+
+
+def _written_by(user: User) -> QuerySet[Conversation]:
+    written = Conversation.objects.filter(user=user)
+    if user.role == OrganisationRole.OWNER:
+        return written
+    return written.filter(team__memberships__user=user)
 
 
 def begin(user: User, team: Team, choices: Choices) -> Conversation:
@@ -76,9 +80,11 @@ def choose(conversation: Conversation, choices: Choices) -> None:
     conversation.save(update_fields=["route", "system_prompt", "parameters"])
 
 
-def page(user: User, *, before: UUID | None = None, query: str = "", size: int = PAGE) -> Page:
-    """Titles of the active team's threads by time of their last change; bodies are not read."""
-    found = owned_by(user).filter(team=user.active_team)
+def page(
+    user: User, team: Team, *, before: UUID | None = None, query: str = "", size: int = PAGE
+) -> Page:
+    """List the titles of a team's threads by time of their last change; bodies are not read."""
+    found = owned_by(user).filter(team=team)
     if query:
         found = found.filter(title__icontains=query)
     if before and (last := owned_by(user).filter(pk=before).first()):
@@ -116,12 +122,11 @@ def delete(conversation: Conversation) -> None:
 
 
 def restore(user: User, conversation_id: UUID) -> Conversation | None:
-    mine = Conversation.objects.filter(user=user, team__memberships__user=user)
-    with transaction.atomic():
-        conversation = mine.filter(pk=conversation_id).exclude(deleted_at=None).first()
-        if conversation is not None:
-            conversation.deleted_at = None
-            conversation.save(update_fields=["deleted_at"])
+    """Undo a deletion; None: there is no such thread of theirs any more."""
+    conversation = _written_by(user).filter(pk=conversation_id).first()
+    if conversation is not None:
+        conversation.deleted_at = None
+        conversation.save(update_fields=["deleted_at"])
     return conversation
 
 

@@ -27,6 +27,7 @@ _ATTRIBUTES = {
     "pre": {"class", "tabindex"},
     "span": {"class"},
 }
+_LINKS = ("https://", "http://", "mailto:", "#")
 _FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
 
 
@@ -37,10 +38,16 @@ def to_html(text: str) -> str:
         _markdown().render(text),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
+        attribute_filter=_only_safe_links,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
         generic_attribute_prefixes=set(),
     )
+
+
+def _only_safe_links(_tag: str, name: str, value: str) -> str | None:
+    # A relative address of a model's would lead somewhere in this product.
+    return None if name == "href" and not value.lower().startswith(_LINKS) else value
 
 
 def _markdown() -> MarkdownIt:

@@ -45,7 +45,7 @@ class Script:
             self._line.put_nowait(event)
 
     def say(self, text: str) -> None:
-        """A whole answer of these words."""
+        """Play a whole answer of these words."""
         self.play(Start("demo/words", 1))
         self.play(*(TextDelta(word) for word in text.split(" ")))
         self.play(Finish(FinishReason.STOP))

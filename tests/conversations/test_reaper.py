@@ -16,7 +16,7 @@ from tests.conversations.script import Script
 
 
 def orphan(thread: Conversation, *, process: int = 77) -> Run:
-    """What `kill -9` leaves behind: rows and a log, and nobody at work."""
+    """Leave behind what `kill -9` does: rows and a log, and nobody at work."""
     order = book.begin(thread, "Hi", process)
     lines = [
         (Kind.STATUS, {"phase": "waiting"}),
