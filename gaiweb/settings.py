@@ -5,14 +5,28 @@ from __future__ import annotations
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from gaiweb import config
+from gaiweb import config, telemetry
 
 BASE_DIR = config.BASE_DIR
 GAIWEB = config.load()
 
-SECRET_KEY = "replaced by the platform work"  # noqa: S105
+SECRET_KEY = GAIWEB.secret_key.get_secret_value()
 DEBUG = False
-ALLOWED_HOSTS = ["*"]
+ALLOWED_HOSTS = list(GAIWEB.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = [GAIWEB.public_url]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = GAIWEB.is_https
+SESSION_COOKIE_NAME = "gaiweb_session"
+CSRF_COOKIE_NAME = "gaiweb_csrf"
+SECURE_REFERRER_POLICY = "same-origin"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W004",  # HSTS and the redirect to TLS belong to whoever ends TLS
+    "security.W008",
+]
+
+LOGGING_CONFIG = "gaiweb.telemetry.configure"
+LOGGING = telemetry.logging_settings(
+    GAIWEB.log_level, as_json=GAIWEB.environment in {"staging", "production"}
+)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -69,7 +83,12 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": dj_database_url.parse(str(GAIWEB.database_url))}
+DATABASES = {"default": dj_database_url.parse(GAIWEB.database_url, conn_health_checks=True)}
+# Under ASGI each request has a thread of its own, so CONN_MAX_AGE would keep nothing.
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"].get("OPTIONS", {}),
+    "pool": {"min_size": 0, "max_size": GAIWEB.database_pool, "timeout": 10},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "providers.User"
@@ -104,6 +123,10 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = GAIWEB.data_dir / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "gaiweb.static.HashedFiles"},
+}
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

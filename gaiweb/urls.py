@@ -4,6 +4,7 @@ from allauth.account import views as account
 from django.contrib import admin
 from django.urls import include, path
 
+from gaiweb.metrics import metrics
 from gaiweb.pages import home
 
 # Of allauth's addresses only those that work without sign-up and without a mail server.
@@ -16,6 +17,7 @@ accounts = [
 
 urlpatterns = [
     path("", home, name="home"),
+    path("metrics", metrics, name="metrics"),
     path("-/admin/", admin.site.urls),
     path("", include(accounts)),
     path("", include("providers.urls")),

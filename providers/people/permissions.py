@@ -65,6 +65,7 @@ ORGANISATION_ROLES: Mapping[str, frozenset[Capability]] = MappingProxyType({
 
 ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "home": C.PUBLIC,
+    "metrics": C.OWN_AUTH,
     # sign-in
     "account_login": C.PUBLIC,
     "account_logout": C.PUBLIC,

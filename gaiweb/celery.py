@@ -1,0 +1,66 @@
+"""Celery: work outside requests, and the clock that rings for what must not be forgotten."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gaiweb.settings")
+
+# Work that must not be lost is a row in Postgres; a task that comes late is only a bell.
+BEAT: dict[str, float] = {}
+
+
+def _broker() -> dict[str, Any]:
+    from django.conf import settings
+
+    url: str = settings.GAIWEB.broker_url
+    if not url.startswith("filesystem"):
+        return {"broker_url": url}
+    folder = settings.GAIWEB.data_dir / "broker"
+    for name in ("messages", "control"):
+        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {
+        # The host means nothing here; without one kombu warns.
+        "broker_url": "filesystem://localhost//",
+        "broker_transport_options": {
+            # The same folder both ways: senders and workers are on one machine.
+            "data_folder_in": str(folder / "messages"),
+            "data_folder_out": str(folder / "messages"),
+            "control_folder": str(folder / "control"),
+        },
+    }
+
+
+def _beat() -> dict[str, dict[str, Any]]:
+    """One bell that nobody heard in time is dropped: the next one rings soon."""
+    return {
+        name: {"task": name, "schedule": every, "options": {"expires": every}}
+        for name, every in BEAT.items()
+    }
+
+
+app = Celery("gaiweb")
+app.conf.update(
+    _broker(),
+    beat_schedule=_beat(),
+    beat_scheduler="celery.beat:Scheduler",
+    broker_connection_retry_on_startup=True,
+    task_ignore_result=True,
+    task_acks_late=True,
+    timezone="UTC",
+    worker_enable_remote_control=False,
+    worker_hijack_root_logger=False,
+    worker_pool="threads",
+    worker_concurrency=4,
+    worker_prefetch_multiplier=1,
+)
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _keep_ours(**_: Any) -> None:
+    """Django has set the logs up already; a connected receiver keeps Celery from doing it again."""

@@ -1,0 +1,65 @@
+"""Every `manage.py` command: readable faults, and a database for those that need one."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from typing import NoReturn
+
+import django
+from django.core.management import execute_from_command_line, get_commands
+
+from gaiweb.config import ConfigInvalid
+from gaiweb.embedded import postgres
+
+_WITHOUT_DATABASE = {
+    "", "help", "version", "--help", "--version", "-h", "up", "check", "makemigrations",
+    "collectstatic", "findstatic", "diffsettings", "startapp", "startproject", "makemessages",
+    "compilemessages", "sendtestemail", "testserver", "test",
+}  # fmt: skip
+_OWN_APPS = {"gaiweb", "providers", "conversations"}
+
+
+def run(argv: list[str]) -> None:
+    try:
+        from django.conf import settings
+
+        config = settings.GAIWEB
+    except ConfigInvalid as invalid:
+        _give_up(f"The configuration cannot be used:\n{invalid}", 2)
+    name = argv[1] if len(argv) > 1 else ""
+    needs_database = name not in _WITHOUT_DATABASE and not {"-h", "--help"} & set(argv)
+    server: AbstractContextManager[object] = nullcontext()
+    if needs_database and config.has_embedded_postgres:
+        server = postgres.ensure(config.data_dir)
+    try:
+        with server:
+            if needs_database:
+                _prepare_tables(name, is_ours=config.has_embedded_postgres)
+            execute_from_command_line(argv)
+    except postgres.PostgresFailed as failure:
+        _give_up(str(failure), 1)
+
+
+def _prepare_tables(name: str, *, is_ours: bool) -> None:
+    """Let a script's first command work on a new database; a grown one of theirs is never moved."""
+    django.setup()
+    # Django's own command is named without its app, ours with it.
+    if get_commands().get(name) not in _OWN_APPS or name == "doctor":
+        return
+    from django.db import OperationalError
+
+    from gaiweb.embedded import schema
+
+    try:
+        if is_ours or schema.is_fresh():
+            schema.migrate()
+        elif missing := schema.pending():
+            _give_up(f"The database lacks {missing[0]} and more. Run `manage.py migrate` first.", 1)
+    except OperationalError as error:
+        _give_up(f"The database does not answer: {error}".strip(), 1)
+
+
+def _give_up(words: str, code: int) -> NoReturn:
+    sys.stderr.write(f"{words}\n")
+    sys.exit(code)

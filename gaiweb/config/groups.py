@@ -1,0 +1,105 @@
+"""Settings that come in groups: a provider's, the switches, the numbers of a call."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from gaiweb.config import checks
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Provider(Group):
+    """A key here makes a read-only provider with `model` on the route `default`."""
+
+    api_key: SecretStr | None = Field(
+        None,
+        description="Key; when set, the provider appears by itself.",
+        json_schema_extra={"secret": True},
+    )
+    model: str = Field("", description="Model on the route `default`.", min_length=1)
+    base_url: str = Field("", description="Address of the API.")
+    organization: str | None = Field(
+        None, description="Sent as the organisation, where it has one."
+    )
+    max_retries: int = Field(
+        3, description="Attempts at one deployment, the first included.", ge=1, le=10
+    )
+    timeout: float = Field(60.0, description="Seconds for a whole plain answer.", gt=0, le=3600)
+    rate_limit_rps: float = Field(
+        10.0, description="Requests a second that we send.", gt=0, le=100_000
+    )
+
+    _check_base_url = field_validator("base_url")(checks.url_of("http", "https"))
+
+
+def default_providers() -> dict[str, Provider]:
+    """Defaults of the guide; the order is the order of fallback."""
+    return {
+        "openai": Provider(model="gpt-4o-mini", base_url="https://api.openai.com/v1"),
+        "anthropic": Provider(model="claude-haiku-4-5", base_url="https://api.anthropic.com"),
+        "groq": Provider(model="llama-3.1-8b-instant", base_url="https://api.groq.com/openai/v1"),
+        "gemini": Provider(
+            model="gemini-2.5-flash",
+            base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        ),
+        "ollama": Provider(model="llama3.2", base_url="http://127.0.0.1:11434/v1"),
+    }
+
+
+class Features(Group):
+    """Switches of the guide."""
+
+    enable_tools: bool = Field(default=True, description="Callers may offer tools to a model.")
+    enable_streaming: bool = Field(default=True, description="Answers may be streamed.")
+    enable_multi_step: bool = Field(default=True, description="A prompt may take several steps.")
+    max_steps_per_user: int = Field(
+        20, description="Most model steps of one prompt.", ge=1, le=1000
+    )
+
+
+class Calls(Group):
+    """How a call behaves unless its deployment says otherwise; the numbers are the guide's."""
+
+    connect_timeout_s: float = Field(
+        10.0, description="Seconds to connect, TLS included.", gt=0, le=300
+    )
+    first_token_timeout_s: float = Field(
+        30.0, description="Seconds until an answer's first content.", gt=0, le=3600
+    )
+    idle_timeout_s: float = Field(
+        60.0, description="Seconds a stream may be silent between two tokens.", gt=0, le=3600
+    )
+    backoff_base_s: float = Field(
+        1.0, description="First wait before a retry, seconds.", gt=0, le=300
+    )
+    backoff_max_s: float = Field(
+        30.0, description="Longest wait before a retry, seconds.", gt=0, le=3600
+    )
+    rate_limit_burst: int = Field(
+        20, description="Requests that may leave at once.", ge=1, le=100_000
+    )
+    breaker_threshold: int = Field(
+        5, description="Failures in a row that rest a deployment.", ge=1, le=1000
+    )
+    breaker_reset_s: float = Field(30.0, description="Seconds a deployment rests.", gt=0, le=3600)
+    breaker_probes: int = Field(
+        5, description="Calls a half-open breaker admits at once.", ge=1, le=100
+    )
+    breaker_successes: int = Field(3, description="Successes that close it again.", ge=1, le=100)
+
+    @field_validator("backoff_max_s")
+    @classmethod
+    def _above_base(cls, longest: float, info: ValidationInfo) -> float:
+        if longest < info.data.get("backoff_base_s", 0):
+            raise ValueError("is less than GAIWEB_BACKOFF_BASE_S; raise it or lower the other")
+        return longest
+
+    @field_validator("breaker_successes")
+    @classmethod
+    def _within_probes(cls, successes: int, info: ValidationInfo) -> int:
+        if successes > info.data.get("breaker_probes", successes):
+            raise ValueError("is more than GAIWEB_BREAKER_PROBES, so the breaker could never close")
+        return successes

@@ -1,0 +1,28 @@
+"""The worker process: Celery's threads, and its clock as one more thread beside them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from celery.beat import EmbeddedService
+from celery.exceptions import SecurityWarning
+
+from gaiweb.celery import app
+
+
+def main() -> None:
+    # Whoever starts the product decides who runs it; messages are JSON, never pickle.
+    warnings.simplefilter("ignore", SecurityWarning)
+    # Celery's own `-B` forks a second process, which would outlive a killed worker.
+    beat: Any = EmbeddedService(app, thread=True)
+    worker = app.Worker(quiet=True, without_gossip=True, without_mingle=True)
+    beat.start()
+    try:
+        worker.start()
+    finally:
+        beat.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What every test stands on: no network, three people, and a database only where one is asked for.
+
+Ada owns the organisation; Ben is a member of the team `builders`; Cleo is a stranger to it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from providers.models import Team, User
+
+
+@pytest.fixture(scope="session")
+def embedded_postgres() -> Iterator[None]:
+    """Run the embedded server while any worker of the suite needs it."""
+    if not settings.GAIWEB.has_embedded_postgres:
+        yield
+        return
+    from gaiweb.embedded import postgres
+
+    with postgres.ensure(settings.GAIWEB.data_dir):
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    embedded_postgres: None, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """pytest-django asks for this before it makes the test database, and only then."""
+
+
+class RealNetwork(Exception):
+    """A test tried to leave this machine."""
+
+
+@pytest.fixture(autouse=True)
+def _no_real_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that is not to this machine, whoever makes it."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        _refuse_strangers(self.family, address)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def _refuse_strangers(family: int, address: object) -> None:
+    if family not in {socket.AF_INET, socket.AF_INET6} or not isinstance(address, tuple):
+        return
+    host = str(address[0])
+    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+        raise RealNetwork(f"A test tried to reach {host}.")
+
+
+@pytest.fixture
+def team(db: None) -> Team:
+    from providers.models import Team
+
+    return Team.objects.create(name="Builders", slug="builders")
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    from providers.models import User
+
+    return User.objects.create_superuser("ada@example.org", "correct horse battery")
+
+
+@pytest.fixture
+def ben(team: Team) -> User:
+    from providers.models import Membership, TeamRole, User
+
+    ben = User.objects.create_user("ben@example.org", "correct horse battery", active_team=team)
+    Membership.objects.create(team=team, user=ben, role=TeamRole.MEMBER)
+    return ben
+
+
+@pytest.fixture
+def cleo(db: None) -> User:
+    from providers.models import Membership, Team, TeamRole, User
+
+    other = Team.objects.create(name="Strangers", slug="strangers")
+    cleo = User.objects.create_user("cleo@example.org", "correct horse battery", active_team=other)
+    Membership.objects.create(team=other, user=cleo, role=TeamRole.MEMBER)
+    return cleo
