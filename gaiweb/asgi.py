@@ -65,6 +65,8 @@ class Door:
 _pages = get_asgi_application()
 
 from gaiweb import probes  # noqa: E402 - see above
+from providers import gateway  # noqa: E402 - see above
+from providers.wire.app import application as v1  # noqa: E402 - see above
 
 _probes = probes.Probes(probes.Readiness())
 
@@ -73,6 +75,7 @@ application = Door(
     mounts=(
         ("/livez", _probes),
         ("/readyz", _probes),
+        ("/v1/", v1),
     ),
-    services=(),
+    services=(gateway,),
 )

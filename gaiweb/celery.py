@@ -11,7 +11,9 @@ from celery.signals import setup_logging
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gaiweb.settings")
 
 # Work that must not be lost is a row in Postgres; a task that comes late is only a bell.
-BEAT: dict[str, float] = {}
+BEAT: dict[str, float] = {
+    "providers.tasks.probe_deployments": 60.0,
+}
 
 
 def _broker() -> dict[str, Any]:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import worker_shutdown
 from django.utils import timezone
 
+from providers import gateway
+from providers.health import probe
 from providers.ledger import recovery
+
+_PROBES_WITHIN_S = 60.0
 
 
 @shared_task(ignore_result=True)
 def expire_reservations() -> int:
     """Resolve holds past their deadline; answers how many."""
     return recovery.expire(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def probe_deployments() -> None:
+    probe.record(gateway.run(gateway.probe_all(), _PROBES_WITHIN_S))
+
+
+@worker_shutdown.connect
+def _leave_the_loop(**_: Any) -> None:
+    gateway.stop_running()

@@ -1,0 +1,1 @@
+"""How deployments fare."""

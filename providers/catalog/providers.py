@@ -1,0 +1,129 @@
+"""Add, change and switch off providers. Sync: for pages and commands; safe to repeat."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from django.db import transaction
+
+from providers import credentials
+from providers.catalog.faults import CatalogError
+from providers.engine.routes import KINDS
+from providers.models import Credential, Provider, User
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_LONGEST_SECRET = 8_192
+
+
+def add_provider(
+    *,
+    name: str,
+    kind: str,
+    base_url: str = "",
+    is_local: bool = False,
+    secret: str | None = None,
+    by: User | None = None,
+) -> Provider:
+    """Make the provider, or bring an existing one of that name to these values.
+
+    `base_url` empty: the kind's own. `secret` None: keep the one that is stored, which never
+    follows a provider to another address. Raises CatalogError, RingUnreadable.
+    """
+    address = _checked(name, kind, base_url, is_local=is_local)
+    with transaction.atomic():
+        provider = Provider.objects.select_for_update().filter(name=name).first()
+        if provider is None:
+            provider = Provider(name=name, kind=kind)
+        _refuse_unsuitable(provider, kind, address, secret)
+        provider.base_url, provider.is_local, provider.is_enabled = address, is_local, True
+        provider.save()
+        if secret is not None:
+            credentials.replace(provider=provider, secret=secret.strip(), by=by)
+        elif KINDS[kind].needs_key and not is_local and not _has_credential(provider):
+            raise CatalogError(
+                f"A provider of kind {kind} needs a key. Name the variable that holds it, or mark "
+                "the provider local if it asks for none.",
+                field="key",
+            )
+    return provider
+
+
+def set_enabled(provider: Provider, *, is_enabled: bool) -> None:
+    """Switch it on or off; a disabled one keeps its rows and its history, and takes no prompt."""
+    if provider.from_environment:
+        raise CatalogError(
+            f"{provider.name} comes from the environment; remove its key there.", field="name"
+        )
+    provider.is_enabled = is_enabled
+    provider.save(update_fields=["is_enabled"])
+
+
+def remove_provider(provider: Provider) -> None:
+    """Its deployments, credentials and places on routes go with it; the ledger keeps its names."""
+    if provider.from_environment:
+        raise CatalogError(
+            f"{provider.name} comes from the environment; remove its key there.", field="name"
+        )
+    provider.delete()
+
+
+def _checked(name: str, kind: str, base_url: str, *, is_local: bool) -> str:
+    if not _NAME.fullmatch(name):
+        raise CatalogError(
+            "A provider's name has small letters, digits, - and _, at most 64.", field="name"
+        )
+    if kind not in KINDS:
+        raise CatalogError(f"Unknown kind {kind!r}. Known: {', '.join(KINDS)}.", field="kind")
+    address = base_url.strip().rstrip("/")
+    if address:
+        _check_address(address, is_local=is_local)
+    elif KINDS[kind].needs_key and not KINDS[kind].base_url:
+        raise CatalogError(f"A provider of kind {kind} needs a base URL.", field="base_url")
+    return address
+
+
+def _check_address(address: str, *, is_local: bool) -> None:
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        raise CatalogError(f"{address!r} is not an address.", field="base_url") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise CatalogError("The base URL begins with https:// and a host.", field="base_url")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise CatalogError(
+            "The base URL holds no user, password, ? or #; the key goes into its own field.",
+            field="base_url",
+        )
+    if parts.scheme == "http" and not is_local:
+        raise CatalogError(
+            "Over http the key would travel unencrypted. Use https://, or mark the provider local "
+            "if it is in your own network.",
+            field="base_url",
+        )
+
+
+def _refuse_unsuitable(provider: Provider, kind: str, address: str, secret: str | None) -> None:
+    if provider.from_environment:
+        raise CatalogError(
+            f"{provider.name} comes from the environment and is changed there. "
+            "Choose another name.",
+            field="name",
+        )
+    if provider.kind != kind:
+        raise CatalogError(
+            f"{provider.name} is of kind {provider.kind}. Choose another name for a new provider.",
+            field="kind",
+        )
+    if secret is not None and not 0 < len(secret.strip()) <= _LONGEST_SECRET:
+        raise CatalogError("The key is empty or far too long.", field="key")
+    if secret is None and provider.base_url != address and _has_credential(provider):
+        raise CatalogError(
+            "The stored key belongs to the old address. Give the key again for the new one.",
+            field="key",
+        )
+
+
+def _has_credential(provider: Provider) -> bool:
+    return Credential.objects.filter(provider_id=provider.pk).exists()

@@ -1,0 +1,127 @@
+"""Add and change routes, their targets and prices. Sync; safe to repeat."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+
+from providers.catalog.faults import CatalogError
+from providers.models import Deployment, Price, Provider, Route, RouteTarget
+
+DEMO = "demo"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,119}")
+_LONGEST_MODEL = 200
+_MOST_USD_PER_MTOK = Decimal(100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPrice:
+    """USD per million tokens, as the operator says."""
+
+    input_usd: Decimal
+    output_usd: Decimal
+
+
+def add_route(
+    *,
+    name: str,
+    targets: Sequence[str],
+    prices: OwnPrice | None = None,
+    max_output: int | None = None,
+) -> Route:
+    """Make the route, or give an existing one these targets, in this order.
+
+    A target is `PROVIDER/MODEL`. `prices` None: those known before, or the published ones.
+    `max_output` in tokens; None: as it was. Raises CatalogError.
+    """
+    if not _NAME.fullmatch(name):
+        raise CatalogError(
+            "A route's name has letters, digits and . _ : / @ + -, at most 120.", field="name"
+        )
+    _check_numbers(prices, max_output)
+    with transaction.atomic():
+        route, _ = Route.objects.select_for_update().get_or_create(name=name)
+        if not route.is_enabled:
+            route.is_enabled = True
+            route.save(update_fields=["is_enabled"])
+        deployments = [_deployment(target, max_output) for target in targets]
+        if not deployments or len(set(deployments)) != len(deployments):
+            raise CatalogError("A route needs targets, each of them once.", field="to")
+        set_targets(route, deployments)
+        if prices is not None:
+            for deployment in deployments:
+                set_price(deployment, prices)
+    return route
+
+
+def set_price(deployment: Deployment, price: OwnPrice) -> None:
+    """Add a price from now on, unless it is the one in force."""
+    newest = deployment.prices.order_by("-effective_from", "-pk").first()
+    if newest and (newest.input_usd, newest.output_usd) == (price.input_usd, price.output_usd):
+        return
+    Price.objects.create(
+        deployment=deployment, input_usd=price.input_usd, output_usd=price.output_usd
+    )
+
+
+def set_enabled(route: Route, *, is_enabled: bool) -> None:
+    route.is_enabled = is_enabled
+    route.save(update_fields=["is_enabled"])
+
+
+def remove_route(route: Route) -> None:
+    route.delete()
+
+
+def _check_numbers(prices: OwnPrice | None, max_output: int | None) -> None:
+    if prices is not None:
+        for field in ("input_usd", "output_usd"):
+            value: Decimal = getattr(prices, field)
+            if not value.is_finite() or not 0 <= value <= _MOST_USD_PER_MTOK:
+                raise CatalogError(
+                    "A price is dollars per million tokens, from 0 to 100,000.",
+                    field=field.replace("_usd", "_price"),
+                )
+    if max_output is not None and not 1 <= max_output <= 10_000_000:
+        raise CatalogError("The longest answer is 1 to 10,000,000 tokens.", field="max_output")
+
+
+def _deployment(target: str, max_output: int | None) -> Deployment:
+    provider_name, slash, model = target.strip().partition("/")
+    if not slash or not model or len(model) > _LONGEST_MODEL:
+        raise CatalogError(f"{target!r} is not PROVIDER/MODEL.", field="to")
+    provider = Provider.objects.filter(name=provider_name).first()
+    if provider is None:
+        known = ", ".join(Provider.objects.order_by("name").values_list("name", flat=True))
+        raise CatalogError(
+            f"There is no provider {provider_name!r}. Known: {known or 'none yet'}. "
+            f"Add it first: manage.py provider add {provider_name} --kind KIND",
+            field="to",
+        )
+    deployment, _ = Deployment.objects.get_or_create(provider=provider, model=model)
+    if max_output is not None and deployment.max_output_tokens != max_output:
+        deployment.max_output_tokens = max_output
+        deployment.save(update_fields=["max_output_tokens"])
+    return deployment
+
+
+def set_targets(route: Route, deployments: list[Deployment]) -> None:
+    wanted = [deployment.pk for deployment in deployments]
+    if list(route.targets.values_list("deployment_id", flat=True)) == wanted:
+        return
+    route.targets.all().delete()
+    RouteTarget.objects.bulk_create(
+        RouteTarget(route=route, deployment=deployment, position=position)
+        for position, deployment in enumerate(deployments)
+    )
+
+
+def lead_demo_route(provider: Provider) -> Route:
+    """Give a demo provider its route: `demo`, unless that leads elsewhere already."""
+    taken = RouteTarget.objects.filter(route__name=DEMO).exclude(deployment__provider=provider)
+    name = provider.name if taken.exists() else DEMO
+    return add_route(name=name, targets=[f"{provider.name}/{DEMO}"])

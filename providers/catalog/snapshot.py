@@ -1,0 +1,91 @@
+"""The whole catalog as the engine's types: read when it changes, immutable in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Prefetch
+
+from providers.catalog.prices import price_of
+from providers.engine import routes as engine
+from providers.models import Deployment, Route, RouteTarget
+
+Limits = Callable[[Deployment], Mapping[str, Any]]
+"""Configured limits and timeouts of a deployment, by the names of the engine's fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteInfo:
+    """A route as callers see it: `provider` and `model` of its first deployment."""
+
+    name: str
+    provider: str
+    model: str
+    kind: str
+    is_priced: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Only what can be called: enabled routes with at least one enabled target."""
+
+    routes: Mapping[str, engine.Route]
+    infos: tuple[RouteInfo, ...]
+    deployments: Mapping[int, engine.Deployment]
+
+
+EMPTY = Catalog({}, (), {})
+
+
+def read(limits: Limits) -> Catalog:
+    """Read all of it. Sync: it asks the database."""
+    rows = Deployment.objects.filter(is_enabled=True, provider__is_enabled=True)
+    deployments = {row.pk: deployment(row, limits) for row in rows.select_related("provider")}
+    targets = Prefetch("targets", RouteTarget.objects.order_by("position"))
+    routes: dict[str, engine.Route] = {}
+    infos: list[RouteInfo] = []
+    for row in Route.objects.filter(is_enabled=True).order_by("name").prefetch_related(targets):
+        found = tuple(
+            deployments[target.deployment_id]
+            for target in row.targets.all()
+            if target.deployment_id in deployments
+        )
+        if found:
+            routes[row.name] = engine.Route(row.name, found)
+            infos.append(_info(row, found))
+    return Catalog(routes, tuple(infos), deployments)
+
+
+def deployment(row: Deployment, limits: Limits) -> engine.Deployment:
+    provider = row.provider
+    values: dict[str, Any] = dict(limits(row))
+    if row.requests_per_second is not None:
+        values["requests_per_second"] = row.requests_per_second
+    if row.burst is not None:
+        values["burst"] = row.burst
+    return engine.Deployment(
+        id=row.pk,
+        provider=provider.name,
+        kind=provider.kind,
+        model=row.model,
+        base_url=provider.base_url or engine.KINDS[provider.kind].base_url,
+        is_local=provider.is_local,
+        price=price_of(row),
+        max_output_tokens=row.max_output_tokens,
+        **values,
+    )
+
+
+def _info(row: Route, found: tuple[engine.Deployment, ...]) -> RouteInfo:
+    return RouteInfo(
+        name=row.name,
+        provider=found[0].provider,
+        model=found[0].model,
+        kind=found[0].kind,
+        is_priced=all(each.price is not None for each in found),
+        created_at=row.created_at,
+    )

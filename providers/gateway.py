@@ -1,0 +1,138 @@
+"""THE DOOR: whoever wants an answer opens it here, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from django.db import DatabaseError
+from structlog import get_logger
+
+from providers import credentials, metrics, wiring
+from providers.catalog import environment
+from providers.catalog.snapshot import RouteInfo
+from providers.credentials import Checked
+from providers.engine.call import Answer, Caller, Source
+from providers.engine.errors import LedgerUnavailable, UnknownModel, UpstreamError
+from providers.engine.ports import BreakerState
+from providers.engine.request import CompletionRequest
+from providers.engine.routes import KINDS, Deployment
+from providers.models import Provider
+
+__all__ = [
+    "RouteInfo",
+    "breakers",
+    "check_key",
+    "open_answer",
+    "probe_all",
+    "route_names",
+    "run",
+    "start",
+    "stop",
+    "stop_running",
+    "verify",
+]
+
+T = TypeVar("T")
+log = get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_answer(request: CompletionRequest, caller: Caller) -> AsyncGenerator[Answer]:
+    """Open an answer that has committed; leaving it settles. Raises EngineError."""
+    wired = await wiring.here()
+    route = wired.catalog.routes.get(request.route)
+    if route is None or not _may_use(caller, request.route):
+        raise UnknownModel(
+            f"There is no model {request.route[:120]!r} here, or this key may not use it. "
+            "GET /v1/models lists what there is."
+        )
+    metrics.active.inc()
+    try:
+        async with wired.engine.open(request, caller, route) as answer:
+            yield answer
+    finally:
+        metrics.active.dec()
+
+
+async def route_names(caller: Caller) -> list[RouteInfo]:
+    """Routes that this caller may use, by name."""
+    wired = await wiring.here()
+    return [info for info in wired.catalog.infos if _may_use(caller, info.name)]
+
+
+async def verify(secret: str) -> Caller:
+    """Whose virtual key this is. Raises InvalidKey, LedgerUnavailable."""
+    return await (await wiring.here()).verifier.verify(secret)
+
+
+def breakers() -> list[BreakerState]:
+    """Show this process's board, empty before its first prompt; every process has its own."""
+    return [state for wired in wiring.all_here() for state in wired.engine.breakers.snapshot()]
+
+
+async def check_key(provider: Provider, secret: str | None) -> Checked:
+    """Test a key live and free, within ten seconds, before it is saved. Raises nothing of ours.
+
+    `provider` may be unsaved: its kind, base URL and locality are what counts.
+    """
+    wired = await wiring.here()
+    deployment = Deployment(
+        id=0,
+        provider=provider.name,
+        kind=provider.kind,
+        model="",
+        base_url=provider.base_url or KINDS[provider.kind].base_url,
+        is_local=provider.is_local,
+    )
+    adapter = wired.adapters[provider.kind]
+    return await credentials.validate(adapter, deployment, secret, wired.engine.now)
+
+
+async def probe_all() -> dict[int, Checked]:
+    """Ask every provider in use its free question; answers by deployment id."""
+    wired = await wiring.here()
+    deployments = wired.catalog.deployments
+    first = {each.provider: each for each in deployments.values()}
+    found = await asyncio.gather(*(_probe(wired, each) for each in first.values()))
+    by_provider = dict(zip(first, found, strict=True))
+    return {pk: by_provider[each.provider] for pk, each in deployments.items()}
+
+
+def run(work: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
+    """Run `work` in the engine's own loop, for a worker that has none."""
+    return wiring.run(work, timeout_s)
+
+
+def stop_running() -> None:
+    """End what `run` began; for the end of a worker."""
+    wiring.stop_own_loop()
+
+
+async def start() -> None:
+    """Follow the environment and connect; a database that is away is tried again on demand."""
+    try:
+        await asyncio.to_thread(wiring.closing, environment.sync)
+        await wiring.here()
+    except (DatabaseError, LedgerUnavailable) as fault:
+        log.warning("gateway_waits_for_database", fault=type(fault).__name__)
+
+
+async def stop() -> None:
+    """Settle what is open and close everything of this loop."""
+    await wiring.close()
+
+
+async def _probe(wired: wiring.Wired, deployment: Deployment) -> Checked:
+    try:
+        secret = await wired.secrets.secret_for(deployment, Caller(Source.PROBE))
+    except UpstreamError as error:
+        return Checked(ok=False, message=error.message, latency_ms=0, code=error.code)
+    adapter = wired.adapters[deployment.kind]
+    return await credentials.validate(adapter, deployment, secret, wired.engine.now)
+
+
+def _may_use(caller: Caller, route: str) -> bool:
+    return not caller.routes or route in caller.routes

@@ -1,0 +1,63 @@
+"""`manage.py key issue`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from providers import virtual_keys
+from providers.management.command import ScriptCommand
+from providers.models import Team, User
+
+
+class Command(ScriptCommand):
+    help = "Issue virtual keys. The secret is shown once."
+
+    def add_actions(self, actions: Any) -> None:
+        issue = self.action(actions, "issue", "Issue a key; a live one of that name is refused.")
+        issue.add_argument("--user", required=True, metavar="EMAIL")
+        issue.add_argument("--name", required=True)
+        issue.add_argument("--team", help="slug or name; without it the user's only or active team")
+        issue.add_argument(
+            "--rotate", action="store_true", help="revoke the live key of that name at once"
+        )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        user = _user(options["user"])
+        team = _team(user, options["team"])
+        try:
+            key, secret = virtual_keys.issue(
+                user=user, team=team, name=options["name"], rotate=options["rotate"]
+            )
+        except virtual_keys.KeyRefused as refused:
+            raise self.refusal(refused.field, str(refused), positional="") from None
+        value = {"key": secret, "prefix": key.prefix, "team": team.slug, "name": key.name}
+        self.answer(options, value, f"{secret}\nThis is shown once; keep it now.")
+
+
+def _user(email: str) -> User:
+    user = User.objects.filter(email=email.lower(), is_active=True).first()
+    if user is None:
+        raise CommandError(
+            f"--user: nobody here has the address {email}. "
+            f"Add them: manage.py member add --email {email} --team TEAM --role member"
+        )
+    return user
+
+
+def _team(user: User, name: str | None) -> Team:
+    if name is not None:
+        team = Team.objects.filter(slug=name).first() or Team.objects.filter(name=name).first()
+        if team is None:
+            known = ", ".join(Team.objects.order_by("slug").values_list("slug", flat=True))
+            raise CommandError(f"--team: there is no team {name!r}. Known: {known or 'none yet'}.")
+        return team
+    teams = list(Team.objects.filter(memberships__user=user).order_by("slug")[:2])
+    if len(teams) == 1:
+        return teams[0]
+    if user.active_team is not None:
+        return user.active_team
+    raise CommandError(
+        f"--team: {user.email} is in {'several teams' if teams else 'no team'}; name one."
+    )

@@ -1,0 +1,171 @@
+"""The engine's observer that counts for Prometheus. Labels are the catalog's names only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from providers.engine.call import AttemptRecord, AttemptStatus, Call
+from providers.engine.ports import Intent, Ledger, Now, Reservation
+from providers.engine.routes import Deployment
+from providers.engine.usage import NANO_PER_USD
+
+_DEPLOYMENT = ["provider", "model"]
+_SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_TOKENS = (10, 50, 100, 500, 1000, 5000, 10000, 50000)
+_COMMIT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+_BREAKER = {"closed": 0, "half-open": 1, "open": 2}
+_NONE = Deployment(id=0, provider="", kind="", model="", base_url="")
+
+requests_total = Counter("gai_requests_total", "Calls by how they ended.", [*_DEPLOYMENT, "status"])
+request_seconds = Histogram(
+    "gai_request_duration_seconds",
+    "A call from its acceptance to its settlement.",
+    [*_DEPLOYMENT, "status"],
+    buckets=_SECONDS,
+)
+request_tokens = Histogram(
+    "gai_request_tokens", "Tokens of a call.", [*_DEPLOYMENT, "type"], buckets=_TOKENS
+)
+active = Gauge("gai_active_connections", "Calls under way.", multiprocess_mode="livesum")
+provider_requests = Counter(
+    "gai_provider_requests_total", "Attempts by how they ended.", [*_DEPLOYMENT, "status"]
+)
+provider_errors = Counter(
+    "gai_provider_errors_total", "Failed attempts by error.", [*_DEPLOYMENT, "code"]
+)
+provider_seconds = Histogram(
+    "gai_provider_latency_seconds", "An attempt, whole.", _DEPLOYMENT, buckets=_SECONDS
+)
+first_token_seconds = Histogram(
+    "gai_time_to_first_token_seconds", "Until the first content.", _DEPLOYMENT, buckets=_SECONDS
+)
+cost_usd = Counter("gai_cost_usd_total", "Dollars of all attempts.", _DEPLOYMENT)
+retries = Counter("gai_retries_total", "Further attempts at the same deployment.", _DEPLOYMENT)
+fallbacks = Counter("gai_fallbacks_total", "Calls answered by a later deployment.", _DEPLOYMENT)
+breaker_state = Gauge(
+    "gai_breaker_state",
+    "0 closed, 1 half-open, 2 open.",
+    _DEPLOYMENT,
+    multiprocess_mode="livemax",
+)
+ledger_seconds = Histogram(
+    "gai_ledger_commit_seconds",
+    "Until a hold or a settlement is durable.",
+    ["operation"],
+    buckets=_COMMIT,
+)
+reservations_open = Gauge(
+    "gai_reservations_open", "Holds of running calls.", multiprocess_mode="livesum"
+)
+
+
+class _OfDeployment:
+    """The children of one deployment's labels: looking labels up costs more than counting."""
+
+    def __init__(self, provider: str, model: str) -> None:
+        names = (provider, model)
+        self.latency = provider_seconds.labels(*names)
+        self.ttft = first_token_seconds.labels(*names)
+        self.cost = cost_usd.labels(*names)
+        self.retries = retries.labels(*names)
+        self.fallbacks = fallbacks.labels(*names)
+        self.breaker = breaker_state.labels(*names)
+        self.input = request_tokens.labels(*names, "input")
+        self.output = request_tokens.labels(*names, "output")
+        self.total = request_tokens.labels(*names, "total")
+
+
+@cache
+def _of(provider: str, model: str) -> _OfDeployment:
+    return _OfDeployment(provider, model)
+
+
+@cache
+def _ended(provider: str, model: str, status: str) -> tuple[Counter, Histogram]:
+    labels = (provider, model, status)
+    return requests_total.labels(*labels), request_seconds.labels(*labels)
+
+
+@cache
+def _attempted(provider: str, model: str, status: str) -> Counter:
+    return provider_requests.labels(provider, model, status)
+
+
+class Metrics:
+    """Implements the engine's Observer."""
+
+    def attempt_ended(self, call: Call, record: AttemptRecord) -> None:
+        deployment = record.deployment
+        names = (deployment.provider, deployment.model)
+        children = _of(*names)
+        _attempted(*names, record.status.value).inc()
+        if record.error_code is not None and record.status is not AttemptStatus.CANCELLED:
+            provider_errors.labels(*names, record.error_code).inc()
+        if record.duration_ms is not None:
+            children.latency.observe(record.duration_ms / 1000)
+        if record.ttft_ms is not None:
+            children.ttft.observe(record.ttft_ms / 1000)
+        if record.cost_nano:
+            children.cost.inc(record.cost_nano / NANO_PER_USD)
+        if _is_retry(call, record):
+            children.retries.inc()
+
+    def call_ended(self, call: Call, error_code: str | None, duration_s: float) -> None:
+        last = call.attempts[-1].deployment if call.attempts else _NONE
+        counter, seconds = _ended(last.provider, last.model, error_code or "ok")
+        counter.inc()
+        seconds.observe(duration_s)
+        children = _of(last.provider, last.model)
+        usage = call.usage
+        if usage is not None:
+            children.input.observe(usage.input_tokens)
+            children.output.observe(usage.output_tokens)
+            children.total.observe(usage.input_tokens + usage.output_tokens)
+        if error_code is None and last.id != call.route.deployments[0].id:
+            children.fallbacks.inc()
+
+    def breaker_changed(self, deployment: Deployment, state: str) -> None:
+        _of(deployment.provider, deployment.model).breaker.set(_BREAKER[state])
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLedger:
+    """A ledger, and how long its commits take."""
+
+    ledger: Ledger
+    now: Now
+
+    async def reserve(self, intent: Intent) -> Reservation:
+        began = self.now()
+        reservation = await self.ledger.reserve(intent)
+        _reserve_seconds.observe(self.now() - began)
+        reservations_open.inc()
+        return reservation
+
+    async def top_up(self, reservation: Reservation, extra_nano: int) -> Reservation:
+        return await self.ledger.top_up(reservation, extra_nano)
+
+    async def settle(self, reservation: Reservation, attempts: Sequence[AttemptRecord]) -> None:
+        began = self.now()
+        try:
+            await self.ledger.settle(reservation, attempts)
+        finally:
+            reservations_open.dec()
+        _settle_seconds.observe(self.now() - began)
+
+
+_reserve_seconds = ledger_seconds.labels("reserve")
+_settle_seconds = ledger_seconds.labels("settle")
+
+
+def _is_retry(call: Call, record: AttemptRecord) -> bool:
+    """Tell whether the one before it went to the same deployment."""
+    place = record.number - 2
+    return (
+        0 <= place < len(call.attempts)
+        and call.attempts[place].deployment.id == record.deployment.id
+    )

@@ -1,0 +1,106 @@
+"""`POST /v1/chat/completions`: plain, or as server-sent events."""
+
+from __future__ import annotations
+
+import time
+
+from structlog import get_logger
+
+from providers import gateway
+from providers.engine.call import Answer, Caller
+from providers.engine.errors import EngineError
+from providers.engine.events import Event
+from providers.wire.chat_answer import DONE, Chunks, Gathered, cost_usd, sse, usage_body
+from providers.wire.chat_request import ChatRequest, parse
+from providers.wire.errors import internal_body, openai_body
+from providers.wire.http import Exchange, Headers, Heart
+
+log = get_logger(__name__)
+
+KEEP_ALIVE_S = 15.0
+_STREAM_HEADERS: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+async def complete(exchange: Exchange, caller: Caller, body: bytes) -> None:
+    """Raise EngineError while nothing was written; afterwards it is the stream's last event."""
+    asked = parse(body, exchange.id)
+    if asked.request.stream:
+        await _stream(exchange, caller, asked)
+    else:
+        await _plain(exchange, caller, asked)
+
+
+async def _plain(exchange: Exchange, caller: Caller, asked: ChatRequest) -> None:
+    created = int(time.time())
+    gathered = Gathered()
+    async with gateway.open_answer(asked.request, caller) as answer:
+        async for event in answer.events:
+            gathered.add(event)
+    # Left the context: every attempt is booked, so the figures are final.
+    body = gathered.body(asked.request, created)
+    usage, cost_nano = answer.call.usage, answer.call.cost_nano
+    if usage is not None:
+        body["usage"] = usage_body(usage, cost_nano)
+    headers = _answer_headers(answer)
+    cost = cost_usd(cost_nano)
+    if cost is not None:
+        headers.append((b"x-gai-cost-usd", cost.encode()))
+    await exchange.json(200, body, headers)
+
+
+async def _stream(exchange: Exchange, caller: Caller, asked: ChatRequest) -> None:
+    chunks = Chunks(asked.request, int(time.time()), include_usage=asked.include_usage)
+    heart: Heart | None = None
+    try:
+        async with gateway.open_answer(asked.request, caller) as answer:
+            await exchange.start(200, [*_STREAM_HEADERS, *_answer_headers(answer)])
+            heart = Heart(exchange, KEEP_ALIVE_S)
+            await heart.write(chunks.first())
+            async for event in answer.events:
+                await _write(heart, chunks, event)
+        await exchange.write(_end(chunks, answer, asked), more=False)
+    except EngineError as error:
+        if not exchange.is_started:
+            raise
+        await _fail(exchange, openai_body(error))
+    except Exception:
+        if not exchange.is_started:
+            raise
+        log.exception("stream_broken", request_id=str(exchange.id))
+        await _fail(exchange, internal_body(str(exchange.id)))
+    finally:
+        if heart is not None:
+            heart.stop()
+
+
+async def _write(heart: Heart, chunks: Chunks, event: Event) -> None:
+    chunk = chunks.of(event)
+    if chunk:
+        await heart.write(chunk)
+
+
+def _end(chunks: Chunks, answer: Answer, asked: ChatRequest) -> bytes:
+    """Usage and [DONE] come after the settlement: who has read them knows the final cost."""
+    usage = answer.call.usage
+    if asked.include_usage and usage is not None:
+        return chunks.usage(usage, answer.call.cost_nano) + DONE
+    return DONE
+
+
+async def _fail(exchange: Exchange, body: dict[str, object]) -> None:
+    """Without [DONE]: neither SDK takes a missing one for an error, so the event must say it."""
+    await exchange.write(sse(body), more=False)
+
+
+def _answer_headers(answer: Answer) -> Headers:
+    deployment = answer.deployment
+    return [
+        (b"x-gai-provider", deployment.provider.encode()),
+        (b"x-gai-deployment", deployment.name.encode("latin-1", "replace")),
+        (b"x-gai-attempts", str(len(answer.call.attempts)).encode()),
+        (b"x-gai-fallback", b"true" if answer.is_fallback else b"false"),
+    ]

@@ -1,0 +1,159 @@
+"""The engine's events as chat completion chunks, or gathered into one body.
+
+Source: OpenAI, API reference, "The chat completion chunk object" and "... object"; openai-python
+lib/streaming for what its clients need (contiguous tool indices, an id that does not change).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from providers.engine.events import (
+    Event,
+    Finish,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    ToolCalled,
+)
+from providers.engine.request import CompletionRequest, ToolCall
+from providers.engine.usage import NANO_PER_USD, Usage
+
+DONE = b"data: [DONE]\n\n"
+
+
+def cost_usd(cost_nano: int | None) -> str | None:
+    """Dollars, nine decimals, exact; None: unknown."""
+    if cost_nano is None:
+        return None
+    return f"{Decimal(cost_nano) / NANO_PER_USD:.9f}"
+
+
+def usage_body(usage: Usage, cost_nano: int | None) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cache_read_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "cost_usd": cost_usd(cost_nano),
+    }
+
+
+def sse(value: object) -> bytes:
+    return b"data: " + orjson.dumps(value) + b"\n\n"
+
+
+class Chunks:
+    """Chunks of one stream: the same id, created and model in each.
+
+    Text, by far the most frequent, is put between two halves that are made once.
+    """
+
+    def __init__(self, request: CompletionRequest, created: int, *, include_usage: bool) -> None:
+        self._head: dict[str, Any] = {
+            "id": f"chatcmpl-{request.id.hex}",
+            "object": "chat.completion.chunk",
+            "created": created,
+            "model": request.route,
+        }
+        self._tail = {"usage": None} if include_usage else {}
+        self._tool_calls: set[int] = set()
+        whole = self._delta({"content": "\0"})
+        self._before_text, self._after_text = whole.split(orjson.dumps("\0"))
+
+    def first(self) -> bytes:
+        return self._delta({"role": "assistant", "content": ""})
+
+    def of(self, event: Event) -> bytes:
+        """Write the event's chunk; empty for what this wire does not carry."""
+        match event:
+            case TextDelta(text):
+                return self._before_text + orjson.dumps(text) + self._after_text
+            case ReasoningDelta(text):
+                return self._delta({"reasoning_content": text})
+            case Finish(reason):
+                return self._delta({}, reason)
+            case ToolCallDelta() | ToolCalled():
+                return self._tool(event)
+        return b""
+
+    def usage(self, usage: Usage, cost_nano: int | None) -> bytes:
+        return sse({**self._head, "choices": [], "usage": usage_body(usage, cost_nano)})
+
+    def _delta(self, delta: dict[str, Any], finish: FinishReason | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        return sse({**self._head, "choices": [choice], **self._tail})
+
+    def _fragment(self, event: ToolCallDelta) -> bytes:
+        fragment: dict[str, Any] = {"index": event.index}
+        function: dict[str, Any] = {"arguments": event.arguments}
+        if event.index not in self._tool_calls:
+            self._tool_calls.add(event.index)
+            fragment |= {"id": event.id, "type": "function"}
+            function = {"name": event.name, **function}
+        return self._delta({"tool_calls": [{**fragment, "function": function}]})
+
+    def _tool(self, event: ToolCallDelta | ToolCalled) -> bytes:
+        return self._fragment(event) if isinstance(event, ToolCallDelta) else self._whole(event)
+
+    def _whole(self, event: ToolCalled) -> bytes:
+        """Only for a call that came without fragments; else its client has it already."""
+        if event.index in self._tool_calls:
+            return b""
+        call = event.call
+        return self._fragment(ToolCallDelta(event.index, call.arguments, call.id, call.name))
+
+
+@dataclass(slots=True)
+class Gathered:
+    """A whole answer, event by event."""
+
+    text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    tool_calls: dict[int, ToolCall] = field(default_factory=dict)
+    reason: FinishReason = FinishReason.STOP
+
+    def add(self, event: Event) -> None:
+        if isinstance(event, TextDelta):
+            self.text.append(event.text)
+        elif isinstance(event, ReasoningDelta):
+            self.reasoning.append(event.text)
+        elif isinstance(event, ToolCalled):
+            self.tool_calls[event.index] = event.call
+        elif isinstance(event, Finish):
+            self.reason = event.reason
+
+    def body(self, request: CompletionRequest, created: int) -> dict[str, Any]:
+        choice = {"index": 0, "message": self._message(), "finish_reason": self.reason}
+        return {
+            "id": f"chatcmpl-{request.id.hex}",
+            "object": "chat.completion",
+            "created": created,
+            "model": request.route,
+            "choices": [{**choice, "logprobs": None}],
+        }
+
+    def _message(self) -> dict[str, Any]:
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": "".join(self.text) if self.text or not self.tool_calls else None,
+            "refusal": None,
+        }
+        if self.reasoning:
+            message["reasoning_content"] = "".join(self.reasoning)
+        if self.tool_calls:
+            message["tool_calls"] = [
+                _tool_call(call) for _, call in sorted(self.tool_calls.items())
+            ]
+        return message
+
+
+def _tool_call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}

@@ -1,0 +1,209 @@
+"""Composition root: configuration, stores and adapters become one engine for each event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import psycopg
+from django.db import close_old_connections, connections
+from django.utils import timezone
+from psycopg.conninfo import make_conninfo
+
+from providers.catalog import environment, snapshot
+from providers.credentials import ring
+from providers.credentials.opened import OpenedSecrets, read_sealed
+from providers.engine.adapters.demo import DemoAdapter
+from providers.engine.adapters.openai_chat import OpenAIChatAdapter
+from providers.engine.errors import LedgerUnavailable
+from providers.engine.pipeline import Engine
+from providers.engine.ports import Adapter
+from providers.engine.upstream import Upstream
+from providers.ledger import pool as ledger_pool
+from providers.ledger.postgres import PostgresLedger
+from providers.metrics import MeasuredLedger, Metrics
+from providers.state.changes import Changes
+from providers.state.own_loop import OwnLoop
+from providers.virtual_keys import KeyVerifier
+from providers.virtual_keys.rows import KeyRows, LastUsed, Pool
+from providers.virtual_keys.secret import pepper
+
+T = TypeVar("T")
+
+_FLUSH_S = 30.0
+_CATALOG = frozenset(
+    f"providers_{table}" for table in ("provider", "deployment", "price", "route", "routetarget")
+)
+_CREDENTIALS = frozenset({"providers_credential", "providers_provider"})
+_KEYS = frozenset({"providers_virtualkey", "providers_user", "providers_membership"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Wired:
+    """Everything that one loop owns. `catalog` is replaced whole when it changes."""
+
+    engine: Engine
+    adapters: dict[str, Adapter]
+    upstream: Upstream
+    ledger: PostgresLedger
+    secrets: OpenedSecrets
+    verifier: KeyVerifier
+    last_used: LastUsed
+    pool: Pool
+    catalog: snapshot.Catalog = snapshot.EMPTY
+    changes: Changes = field(init=False)
+    flushing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.changes = Changes(
+            conninfo(),
+            {
+                _CATALOG: self.read_catalog,
+                _CREDENTIALS: self.read_credentials,
+                _KEYS: self.forget_keys,
+            },
+        )
+        await self.read_catalog()
+        await self.read_credentials()
+        await self.changes.start()
+        self.flushing = asyncio.create_task(self._keep_flushing(), name="last-used")
+
+    async def stop(self) -> None:
+        """Settle and write what waits, then close every connection."""
+        if self.flushing is not None:
+            self.flushing.cancel()
+        await self.changes.stop()
+        await self.engine.drain()
+        await self.last_used.flush()
+        await self.ledger.aclose()
+        await self.pool.close()
+        await self.upstream.aclose()
+
+    async def read_catalog(self) -> None:
+        self.catalog = await asyncio.to_thread(closing, snapshot.read, environment.limits_of)
+
+    async def read_credentials(self) -> None:
+        self.secrets.publish(await asyncio.to_thread(closing, read_sealed))
+
+    async def forget_keys(self) -> None:
+        self.verifier.forget()
+
+    async def _keep_flushing(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_S)
+            await self.last_used.flush()
+
+
+_wired: WeakKeyDictionary[asyncio.AbstractEventLoop, Wired] = WeakKeyDictionary()
+_wiring: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Wired]] = WeakKeyDictionary()
+_own_loop = OwnLoop()
+
+
+async def here() -> Wired:
+    """Answer what the running loop uses, made on first use. Raises LedgerUnavailable."""
+    loop = asyncio.get_running_loop()
+    wired = _wired.get(loop)
+    if wired is not None:
+        return wired
+    making = _wiring.get(loop)
+    if making is None:
+        making = _wiring[loop] = loop.create_task(_make(loop), name="wiring")
+    return await asyncio.shield(making)
+
+
+def all_here() -> list[Wired]:
+    """List what the loops of this process use; for reading from any thread."""
+    return list(_wired.values())
+
+
+async def close() -> None:
+    """Drain and close what the running loop used; nothing where it used nothing."""
+    wired = _wired.pop(asyncio.get_running_loop(), None)
+    if wired is not None:
+        await wired.stop()
+
+
+def run(work: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
+    """Run `work` in the loop of a process that has none of its own, such as a worker."""
+    return _own_loop.run(work, timeout_s)
+
+
+def stop_own_loop() -> None:
+    _own_loop.stop(close())
+
+
+def conninfo() -> str:
+    """Name the database that Django uses, for connections of our own."""
+    database = connections["default"].settings_dict
+    names = {"HOST": "host", "PORT": "port", "NAME": "dbname", "USER": "user"}
+    values = {ours: database[django] for django, ours in names.items() if database[django]}
+    if database["PASSWORD"]:
+        values["password"] = database["PASSWORD"]
+    options = database.get("OPTIONS", {})
+    values |= {name: value for name, value in options.items() if name.startswith("ssl")}
+    return make_conninfo("", **values)
+
+
+async def _make(loop: asyncio.AbstractEventLoop) -> Wired:
+    try:
+        wired = await _assemble(loop)
+        await wired.start()
+    except (psycopg.Error, OSError) as fault:
+        raise LedgerUnavailable("The database cannot be reached.", retry_after_s=5) from fault
+    finally:
+        _wiring.pop(loop, None)
+    _wired[loop] = wired
+    return wired
+
+
+async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
+    upstream = Upstream()
+    adapters: dict[str, Adapter] = {
+        adapter.kind: adapter
+        for adapter in (
+            DemoAdapter(asyncio.sleep),
+            OpenAIChatAdapter(upstream),
+        )
+    }
+    ledger = PostgresLedger(await ledger_pool.connect(conninfo()))
+    secrets = OpenedSecrets(ring=ring.load, environment=environment.secrets(), now=loop.time)
+    engine = Engine(
+        adapters=adapters,
+        ledger=MeasuredLedger(ledger, loop.time),
+        secrets=secrets,
+        observer=Metrics(),
+        now=loop.time,
+        sleep=asyncio.sleep,
+        random=random.random,  # noqa: S311 - jitter, not a secret
+        utcnow=timezone.now,
+    )
+    pool = await ledger_pool.connect(conninfo(), most=2)
+    rows = KeyRows(pool)
+    last_used = LastUsed(rows, time.time)
+    verifier = KeyVerifier(
+        find=rows.find, used=last_used.note, pepper=pepper(), now=loop.time, epoch=time.time
+    )
+    return Wired(
+        engine=engine,
+        adapters=adapters,
+        upstream=upstream,
+        ledger=ledger,
+        secrets=secrets,
+        verifier=verifier,
+        last_used=last_used,
+        pool=pool,
+    )
+
+
+def closing(read: Any, *arguments: Any) -> Any:
+    """Read through the ORM in a thread, and leave no connection behind."""
+    close_old_connections()
+    try:
+        return read(*arguments)
+    finally:
+        connections.close_all()
