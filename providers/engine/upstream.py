@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -165,7 +165,7 @@ class Upstream:
                 limit=0,
                 keepalive_timeout=_IDLE_CONNECTION_S,
                 resolver=guarded,
-                ssl=self._ssl,
+                ssl=_ssl_context(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
@@ -173,13 +173,9 @@ class Upstream:
         )
         return AiohttpTransport(
             client=session,
-            verify=self._ssl,
+            verify=_ssl_context(),
             proxy=httpx.Proxy(proxy) if proxy else None,
         )
-
-    @cached_property
-    def _ssl(self) -> ssl.SSLContext:
-        return httpx.create_ssl_context()
 
     def _proxy_for(self, url: httpx.URL) -> str | None:
         """Read the environment as curl does: lower case first, `no_proxy` wins."""
@@ -208,6 +204,12 @@ class _GuardedResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """Read the certificates once: that takes longer than many an answer."""
+    return httpx.create_ssl_context()
 
 
 def _refused(name: str) -> UpstreamMisconfigured:
