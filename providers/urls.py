@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from providers.views import settings, setup, sign_in
-from providers.views.settings import members
+from providers.views.settings import budgets, keys, members
 
 app_name = "providers"
 
@@ -24,8 +24,24 @@ _members = [
     path("team/", members.rename_team, name="team_rename"),
 ]
 
+_budgets = [
+    path("", budgets.budgets_page, name="budgets"),
+    path("new/", budgets.new, name="budget_new"),
+    path("<int:budget_id>/", budgets.edit, name="budget"),
+    path("<int:budget_id>/remove/", budgets.remove, name="budget_remove"),
+]
+
+_keys = [
+    path("", keys.keys_page, name="keys"),
+    path("new/", keys.issue, name="key_issue"),
+    path("<int:key_id>/rotate/", keys.rotate, name="key_rotate"),
+    path("<int:key_id>/revoke/", keys.revoke, name="key_revoke"),
+]
+
 urlpatterns: list[URLPattern | URLResolver] = [
     *_people,
     path("settings/", settings.first, name="settings"),
+    path("settings/budgets/", include(_budgets)),
+    path("settings/keys/", include(_keys)),
     path("settings/members/", include(_members)),
 ]

@@ -85,6 +85,23 @@ def set_budget(
     return budget
 
 
+def change_budget(budget: Budget, *, limit_usd: Decimal, is_hard: bool) -> Budget:
+    """Give it another limit or another manner; what it binds and its time zone stay."""
+    owner_id = budget.team_id or budget.user_id or budget.key_id
+    return set_budget(
+        scope=ScopeRef(Scope(budget.scope), owner_id, ""),
+        limit_usd=limit_usd,
+        period=budget.period,
+        is_hard=is_hard,
+        time_zone=budget.time_zone,
+    )
+
+
+def remove_budget(budget: Budget) -> None:
+    """Take it out of force with its windows; what was spent stays in the entries."""
+    budget.delete()
+
+
 def _refuse_nonsense(limit_usd: Decimal, period: str, time_zone: str) -> None:
     if not limit_usd.is_finite() or not 0 <= limit_usd <= MOST_USD:
         raise InvalidBudget("limit", f"The limit must lie between 0 and {MOST_USD:,} dollars.")

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from providers.models import Team, User
+from providers.ledger.budgets import parse_scope, set_budget
+from providers.models import Budget, Team, User, VirtualKey
 from tests.providers.people.conftest import World
+
+
+def a_budget(team: Team) -> Budget:
+    return set_budget(
+        scope=parse_scope(f"team:{team.slug}"), limit_usd=Decimal(5), period="month", is_hard=True
+    )
+
+
+def a_key(team: Team, user: User) -> VirtualKey:
+    unique = f"{team.pk}-{user.pk}"
+    values = {"prefix": unique, "digest": unique.encode(), "team": team}
+    return VirtualKey.objects.get_or_create(user=user, name="laptop", defaults=values)[0]
+
 
 SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "token": lambda _world, _team, _user: "no-such-token",
+    "key_id": lambda _world, team, user: a_key(team, user).pk,
+    "budget_id": lambda _world, team, _user: a_budget(team).pk,
     "membership_id": lambda world, team, user: world.membership(user, team).pk,
 }
 """How to fill an address's argument with a thing of that team, held by that person."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from pytest_django.fixtures import Settings
 
 from providers.models import Membership, Team, User
 from providers.people import accounts, members
@@ -28,12 +26,6 @@ class World:
 
     def membership(self, user: User, team: Team | None = None) -> Membership:
         return Membership.objects.get(user=user, team=team or self.search)
-
-
-@pytest.fixture(autouse=True)
-def quick_and_alone(settings: Settings, tmp_path: Path) -> None:
-    settings.STATIC_ROOT = tmp_path
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
