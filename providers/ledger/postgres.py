@@ -76,7 +76,8 @@ class PostgresLedger:
             raise LedgerUnavailable("The hold of this request has expired.")
         if verdict == "refused":
             raise await self._refusal(reservation.intent, extra_nano, budget_id, room_nano)
-        return Reservation(reservation.id, reservation.intent, reservation.held_nano + extra_nano)
+        held = reservation.held_nano or reservation.intent.worst_case_nano or 0
+        return Reservation(reservation.id, reservation.intent, held + extra_nano)
 
     async def settle(self, reservation: Reservation, attempts: Sequence[AttemptRecord]) -> None:
         """Return when it is durable, or when a first try has failed and memory keeps it."""

@@ -2,7 +2,7 @@
 
 Holds and entries are written by `providers.ledger` through its own connections, never by the ORM.
 They carry no foreign key constraints: a checked reference locks the team's row on every request,
-and what was spent outlives who spent it.
+and what was spent outlives who spent it. Nor an index for each: every one is paid on each request.
 """
 
 from __future__ import annotations
@@ -113,13 +113,24 @@ class Reservation(models.Model):
         null=True,
         on_delete=models.DO_NOTHING,
         db_constraint=False,
+        db_index=False,
         related_name="+",
     )
     team = models.ForeignKey(
-        Team, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        Team,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     key = models.ForeignKey(
-        VirtualKey, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        VirtualKey,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     route = models.CharField(max_length=120)
     windows = ArrayField(models.BigIntegerField(), default=list)
@@ -150,7 +161,11 @@ class Entry(models.Model):
     """
 
     reservation = models.ForeignKey(
-        Reservation, on_delete=models.DO_NOTHING, db_constraint=False, related_name="entries"
+        Reservation,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="entries",
     )
     attempt = models.PositiveSmallIntegerField()
     at = models.DateTimeField(default=timezone.now)
@@ -160,13 +175,24 @@ class Entry(models.Model):
         null=True,
         on_delete=models.DO_NOTHING,
         db_constraint=False,
+        db_index=False,
         related_name="+",
     )
     team = models.ForeignKey(
-        Team, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        Team,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     key = models.ForeignKey(
-        VirtualKey, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        VirtualKey,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     route = models.CharField(max_length=120)
     provider = models.CharField(max_length=64)
