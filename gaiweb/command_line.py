@@ -39,6 +39,8 @@ def run(argv: list[str]) -> None:
             execute_from_command_line(argv)
     except postgres.PostgresFailed as failure:
         _give_up(str(failure), 1)
+    except KeyboardInterrupt:
+        _give_up("Interrupted.", 130)
 
 
 def _prepare_tables(name: str, *, is_ours: bool) -> None:

@@ -21,15 +21,18 @@ _LONGEST_REST_S = 10.0
 
 
 def main(arguments: dict[str, str | list[str]]) -> None:
-    # Whoever started us is not our parent: it may end first, and need not collect us.
-    if os.fork():
-        os._exit(0)
     # A signal for the whole group must not take the database from those who still use it.
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     alive = os.open(str(arguments["alive"]), os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(alive, fcntl.LOCK_EX)
+    # Whoever started us is not our parent: it may end first, and need not collect us. The lock
+    # was taken before, so that it sees at once that there is a keeper.
+    if os.fork():
+        os._exit(0)
     Keeper(list(arguments["command"]), str(arguments["users"]), str(arguments["pid_file"])).run()
+    # Before the lock of the users, which goes with the process and lets the next one in.
+    os.close(alive)
 
 
 class Keeper:

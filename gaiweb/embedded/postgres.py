@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import psycopg
 
@@ -20,6 +19,7 @@ from gaiweb.embedded.locks import FileLock, taken
 _START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 30.0
 _POLL_S = 0.02
+_LONGEST_LOG_BYTES = 5_000_000
 _SETTINGS = {
     "listen_addresses": "",
     "max_connections": "100",
@@ -38,11 +38,11 @@ class PostgresFailed(Exception):
 
 
 @contextmanager
-def ensure(data_dir: Path, log: IO[bytes] | None = None) -> Iterator[FileLock]:
+def ensure(data_dir: Path) -> Iterator[FileLock]:
     """Have Postgres running inside the block, ours or one that another command started.
 
     Yields the lock that keeps it alive: a child that inherits it may outlive the block.
-    `log` takes Postgres's own lines; without it they go to `postgres.log` in the data directory.
+    Postgres's own lines go to `postgres.log` in the data directory.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(data_dir / "postgres.users.lock") as users:
@@ -50,7 +50,7 @@ def ensure(data_dir: Path, log: IO[bytes] | None = None) -> Iterator[FileLock]:
             # Blocks while a keeper that found nobody is stopping its server.
             users.share()
             if not _is_kept(data_dir):
-                _start(data_dir, log)
+                _start(data_dir)
             _wait_until_ready(data_dir)
             _create_database(data_dir)
         try:
@@ -64,7 +64,7 @@ def _is_kept(data_dir: Path) -> bool:
         return not alive.try_take()
 
 
-def _start(data_dir: Path, log: IO[bytes] | None) -> None:
+def _start(data_dir: Path) -> None:
     cluster, sockets = places.cluster(data_dir), places.socket_dir(data_dir)
     _make_private(sockets)
     if not cluster.exists():
@@ -77,7 +77,7 @@ def _start(data_dir: Path, log: IO[bytes] | None) -> None:
         "alive": str(data_dir / "postgres.alive.lock"),
         "pid_file": str(cluster / "postmaster.pid"),
     }
-    with _log_file(data_dir, log) as output:
+    with _log_file(data_dir).open("ab") as output:
         subprocess.run(  # noqa: S603 - our own script
             [sys.executable, "-I", "-S", keeper.__file__, account.as_json(arguments)],
             stdin=subprocess.DEVNULL,
@@ -88,13 +88,12 @@ def _start(data_dir: Path, log: IO[bytes] | None) -> None:
         )
 
 
-@contextmanager
-def _log_file(data_dir: Path, log: IO[bytes] | None) -> Iterator[IO[bytes]]:
-    if log is not None:
-        yield log
-        return
-    with (data_dir / "postgres.log").open("ab") as file:
-        yield file
+def _log_file(data_dir: Path) -> Path:
+    """Begin anew at a start when the last ones left much."""
+    path = data_dir / "postgres.log"
+    if path.exists() and path.stat().st_size > _LONGEST_LOG_BYTES:
+        path.unlink()
+    return path
 
 
 def _initialise(cluster: Path) -> None:
@@ -125,18 +124,12 @@ def _wait_until_ready(data_dir: Path) -> None:
     pid_file = places.cluster(data_dir) / "postmaster.pid"
     deadline = time.monotonic() + _START_LIMIT_S
     while not _is_ready(pid_file):
-        if time.monotonic() > deadline or not _may_come_up(data_dir, deadline):
+        if time.monotonic() > deadline or not _is_kept(data_dir):
             raise PostgresFailed(
-                f"The embedded Postgres did not start. See {data_dir / 'postgres.log'} or "
-                "the lines above, or set DATABASE_URL to a server of yours."
+                f"The embedded Postgres did not start. See {data_dir / 'postgres.log'}, or "
+                "set DATABASE_URL to a server of yours."
             )
         _pause()
-
-
-def _may_come_up(data_dir: Path, deadline: float) -> bool:
-    """Allow the keeper a moment to take its lock; its absence after that means that it failed."""
-    has_had_a_moment = time.monotonic() > deadline - _START_LIMIT_S + 5
-    return not has_had_a_moment or _is_kept(data_dir)
 
 
 def _is_ready(pid_file: Path) -> bool:

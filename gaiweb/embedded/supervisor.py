@@ -9,12 +9,14 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TextIO
 
 _SHORTEST_REST_S, _LONGEST_REST_S, _HEALTHY_S = 0.5, 30.0, 30.0
 # Beyond the web's own drain limit: its lifespan settles and closes after the last stream.
 _GRACE_S = 15.0
 _LINE_BYTES = 1 << 20
+_TAIL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Supervisor:
         self.output = output or sys.stdout
         self.stopping = asyncio.Event()
         self.children: dict[str, asyncio.subprocess.Process] = {}
+        self.logs: list[tuple[str, Path, int]] = []
+
+    def follow(self, name: str, log: Path) -> None:
+        """Join the lines that somebody else's child adds to `log` from now on."""
+        self.logs.append((name, log, log.stat().st_size if log.exists() else 0))
 
     async def run(self, when_started: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Return after a signal asked to stop and every child has ended."""
@@ -51,15 +58,17 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._asked_to_stop)
         watches = [asyncio.create_task(self._watch(program)) for program in self.programs]
-        starting = asyncio.create_task(when_started())
+        aside = [asyncio.create_task(self._tail(*log)) for log in self.logs]
+        aside.append(asyncio.create_task(when_started()))
         await self.stopping.wait()
-        starting.cancel()
         await self._stop(watches)
-        await asyncio.gather(starting, return_exceptions=True)
+        for task in aside:
+            task.cancel()
+        await asyncio.gather(*aside, return_exceptions=True)
 
     def say(self, line: str, name: str = "gaiweb") -> None:
         try:
-            self.output.write(f"{name:<8} | {line}\n")
+            self.output.write(f"{name:<8} | {line}\n" if name else f"{line}\n")
             self.output.flush()
         except BrokenPipeError:
             # Whoever read our lines has gone; the servers are not to suffer for it.
@@ -104,23 +113,21 @@ class Supervisor:
 
     async def _relay(self, name: str, child: asyncio.subprocess.Process) -> None:
         assert child.stdout is not None  # noqa: S101 - it was asked for
-        await self.relay(name, child.stdout)
-
-    async def relay(self, name: str, lines: asyncio.StreamReader) -> None:
-        while True:
-            try:
-                line = await lines.readline()
-            except ValueError:
-                continue
-            if not line:
-                return
+        while line := await _line(child.stdout):
             self.say(line.decode(errors="replace").rstrip("\n"), name)
 
-    async def _rest(self, seconds: float) -> None:
+    async def _tail(self, name: str, log: Path, seen: int) -> None:
+        while not await self._rest(_TAIL_S):
+            lines, seen = _added(log, seen)
+            for line in lines:
+                self.say(line, name)
+
+    async def _rest(self, seconds: float) -> bool:
+        """Return early, and True, when asked to stop."""
         try:
-            await asyncio.wait_for(self.stopping.wait(), seconds)
+            return await asyncio.wait_for(self.stopping.wait(), seconds)
         except TimeoutError:
-            return
+            return False
 
     async def _stop(self, watches: Sequence[asyncio.Task[None]]) -> None:
         self._signal(signal.SIGTERM)
@@ -134,6 +141,23 @@ class Supervisor:
         for child in list(self.children.values()):
             if child.returncode is None:
                 child.send_signal(number)
+
+
+def _added(log: Path, seen: int) -> tuple[list[str], int]:
+    with log.open("rb") as file:
+        # Shorter than what was seen: it was begun anew.
+        file.seek(seen if seen <= log.stat().st_size else 0)
+        return file.read().decode(errors="replace").splitlines(), file.tell()
+
+
+async def _line(lines: asyncio.StreamReader) -> bytes:
+    """Read the next line; what is longer than the buffer comes in pieces."""
+    try:
+        return await lines.readuntil()
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    except asyncio.LimitOverrunError as error:
+        return await lines.readexactly(error.consumed)
 
 
 def _bound_to_us(command: Sequence[str]) -> list[str]:

@@ -5,12 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,87 +17,85 @@ from django.db import OperationalError, connection
 from prometheus_client.multiprocess import mark_process_dead
 
 from gaiweb import static
-from gaiweb.embedded import postgres, readiness, schema
-from gaiweb.embedded.locks import FileLock
+from gaiweb.embedded import claim, postgres, readiness, schema
 from gaiweb.embedded.supervisor import Program, Supervisor
 from providers.people import accounts
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Command(BaseCommand):
     help = "Start Postgres (unless DATABASE_URL is set), migrations, the web, and the worker."
     # Checks that need the database would run before it has been started.
-    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own declaration
+    requires_system_checks: list[str] = []  # noqa: RUF012 - as Django declares it
 
     def handle(self, *_: Any, **__: Any) -> None:
         config = settings.GAIWEB
-        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            lock = stack.enter_context(self._only_one(config.data_dir))
-            _refuse_a_taken_port(config.host, config.port)
-            held = [lock.fileno()]
-            log = None
-            if config.has_embedded_postgres:
-                log, writer = os.pipe()
-                output = stack.enter_context(os.fdopen(writer, "wb"))
-                users = stack.enter_context(postgres.ensure(config.data_dir, output))
-                held.append(users.fileno())
-            self._prepare()
-            asyncio.run(self._supervise(held, log))
+        patience_s = config.drain_limit_s + 30
+        try:
+            with ExitStack() as stack:
+                lock = claim.data_dir(config.data_dir, patience_s, self.stdout.write)
+                held = [stack.enter_context(lock).fileno()]
+                claim.check_port(config.host, config.port)
+                if config.has_embedded_postgres:
+                    users = stack.enter_context(postgres.ensure(config.data_dir))
+                    held.append(users.fileno())
+                _prepare()
+                asyncio.run(self._supervise(held))
+        except claim.Refused as refused:
+            raise CommandError(str(refused)) from None
         self.stdout.write("Stopped.")
 
-    @contextmanager
-    def _only_one(self, data_dir: Path) -> Iterator[FileLock]:
-        """Hold the data directory; children inherit the hold, so that it ends with the last."""
-        with FileLock(data_dir / "up.lock") as lock:
-            _wait_for(lock, data_dir, settings.GAIWEB.drain_limit_s, self.stdout.write)
-            (data_dir / "up.pid").write_text(str(os.getpid()))
-            yield lock
-
-    def _prepare(self) -> None:
-        try:
-            schema.migrate()
-            newer = schema.unknown()
-        except OperationalError as error:
-            raise CommandError(
-                f"The database does not answer: {error} Check DATABASE_URL."
-            ) from error
-        finally:
-            connection.close()
-            # The pool's threads must not live on beside the children's.
-            connection.close_pool()  # type: ignore[attr-defined]  # Postgres's wrapper has it
-        if newer:
-            raise CommandError(
-                f"The database was made by a newer version: it knows {newer[0]}. Update the code."
-            )
-        static.collect_if_changed()
-
-    async def _supervise(self, held: list[int], postgres_log: int | None) -> None:
+    async def _supervise(self, held: list[int]) -> None:
         config = settings.GAIWEB
         supervisor = Supervisor(
             _programs(), drain_limit_s=config.drain_limit_s, keep_open=held, output=sys.stdout
         )
-        if postgres_log is not None:
-            await _follow(supervisor, postgres_log)
+        if config.has_embedded_postgres:
+            supervisor.follow("postgres", config.data_dir / "postgres.log")
 
         async def announce() -> None:
             await readiness.wait(config.host, config.port)
-            self.stdout.write(f"READY {config.public_url}")
+            supervisor.say(f"READY {config.public_url}", name="")
+            if config.host not in _LOOPBACK:
+                hosts = ", ".join(config.allowed_hosts)
+                supervisor.say(f"Pages answer to {hosts}; ALLOWED_HOSTS names others.")
             if path := await sync_to_async(_setup_path)():
-                self.stdout.write(f"Set it up, once: {config.public_url}{path}")
+                supervisor.say(f"Set it up, once: {config.public_url}{path}", name="")
 
         await supervisor.run(announce)
+
+
+def _prepare() -> None:
+    try:
+        schema.migrate()
+        newer = schema.unknown()
+    except OperationalError as error:
+        raise CommandError(f"The database does not answer: {error} Check DATABASE_URL.") from error
+    finally:
+        _let_go()
+    if newer:
+        raise CommandError(
+            f"A newer version made the database: it has {newer[0]}. Update the code."
+        )
+    static.collect_if_changed()
 
 
 def _setup_path() -> str | None:
     try:
         return accounts.setup_link()
     finally:
-        connection.close()
-        connection.close_pool()  # type: ignore[attr-defined]  # Postgres's wrapper has it
+        _let_go()
+
+
+def _let_go() -> None:
+    """Close the pool too: this process keeps no connection while it only watches."""
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]  # Postgres's wrapper has it
 
 
 def _programs() -> list[Program]:
-    metrics = settings.GAIWEB.data_dir / "metrics"
+    metrics: Path = settings.GAIWEB.data_dir / "metrics"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(mode=0o700)
     environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1"}
@@ -113,61 +107,3 @@ def _programs() -> list[Program]:
         Program(name, [sys.executable, "-m", f"gaiweb.embedded.{name}"], environ, forget_gauges)
         for name in ("web", "worker")
     ]
-
-
-async def _follow(supervisor: Supervisor, log: int) -> asyncio.Task[None]:
-    reader = asyncio.StreamReader()
-    protocol = asyncio.StreamReaderProtocol(reader)
-    pipe = os.fdopen(log, "rb")
-    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
-    return asyncio.create_task(supervisor.relay("postgres", reader))
-
-
-def _wait_for(lock: FileLock, data_dir: Path, limit_s: float, say: Callable[[str], Any]) -> None:
-    """Take the lock; after `kill -9` its children may need a moment to stop."""
-    deadline = time.monotonic() + limit_s + 5
-    told = False
-    while not lock.try_take():
-        pid = _pid(data_dir)
-        if pid and _is_alive(pid):
-            raise CommandError(
-                f"GAI Web already runs on {data_dir} (process {pid}). Stop it first, "
-                "or set GAIWEB_DATA_DIR and PORT to start a second one."
-            )
-        if time.monotonic() > deadline:
-            raise CommandError(f"What the last start left behind still uses {data_dir}.")
-        if not told:
-            say("Waiting for the last start to finish stopping.")
-            told = True
-        threading.Event().wait(0.1)
-
-
-def _pid(data_dir: Path) -> int | None:
-    try:
-        return int((data_dir / "up.pid").read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _refuse_a_taken_port(host: str, port: int) -> None:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise CommandError(
-            f"{host} port {port} cannot be used: {error.strerror}. "
-            "Choose another with PORT=8001 make run, or stop what listens there."
-        ) from error
