@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from providers.views import settings, setup, sign_in
+from providers.views import costs, settings, setup, sign_in
 from providers.views.settings import budgets, keys, members
 
 app_name = "providers"
@@ -12,6 +12,11 @@ _people = [
     path("setup/<str:token>/", setup.owner, name="setup"),
     path("invitation/<str:token>/", sign_in.invitation, name="invitation"),
     path("team/", sign_in.choose_team, name="choose_team"),
+]
+
+_operator = [
+    path("costs/", costs.costs, name="costs"),
+    path("costs/attempts.csv", costs.costs_csv, name="costs_csv"),
 ]
 
 _members = [
@@ -40,6 +45,7 @@ _keys = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *_people,
+    *_operator,
     path("settings/", settings.first, name="settings"),
     path("settings/budgets/", include(_budgets)),
     path("settings/keys/", include(_keys)),

@@ -79,6 +79,7 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     # pages
     "conversations:*": C.RUN_PROMPTS,
     "providers:costs": C.SEE_OWN_USE,
+    "providers:costs_csv": C.SEE_OWN_USE,
     "providers:health": C.SEE_HEALTH,
     # settings
     "providers:settings": C.SEE_SETTINGS,

@@ -56,7 +56,8 @@ class Figures:
     """`cost_nano` is the sum of what is known; `unpriced` entries have no known cost.
 
     A request counts where it was tried first; `attempts` are all tries. `unconfirmed_nano` is the
-    part of the cost that was booked by rule.
+    part of the cost that was booked by rule, `wasted_nano` the part of attempts that failed, were
+    cut, cancelled or expired. `cache_read_tokens` are among the input tokens.
     """
 
     cost_nano: int = 0
@@ -66,6 +67,8 @@ class Figures:
     output_tokens: int = 0
     unconfirmed_nano: int = 0
     unpriced: int = 0
+    wasted_nano: int = 0
+    cache_read_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +131,21 @@ _SUMS = f"""
 SELECT day, key, coalesce(sum(cost_nano), 0)::bigint, count(*) FILTER (WHERE attempt <= 1),
     count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
     coalesce(sum(cost_nano) FILTER (WHERE is_unconfirmed), 0)::bigint,
-    count(*) FILTER (WHERE cost_nano IS NULL)
+    count(*) FILTER (WHERE cost_nano IS NULL),
+    coalesce(sum(cost_nano) FILTER (WHERE status <> 'ok'), 0)::bigint,
+    coalesce(sum(cache_read_tokens), 0)
 FROM (
     SELECT e.*, (e.at AT TIME ZONE %(zone)s)::date AS day, {{key}} AS key
     FROM providers_entry e WHERE {IN_SPAN} AND {VISIBLE}
 ) e
 GROUP BY GROUPING SETS ((day, key), (day), (key), ())
+"""  # noqa: S608  the only part filled in is one of _KEYS
+_HOURS = f"""
+SELECT floor(extract(epoch FROM e.at - m.midnight) / 3600)::int, {{key}},
+    coalesce(sum(e.cost_nano), 0)::bigint
+FROM providers_entry e, (SELECT ledger_first_instant(%(first)s::date, %(zone)s) AS midnight) m
+WHERE {IN_SPAN} AND {VISIBLE}
+GROUP BY 1, 2
 """  # noqa: S608  the only part filled in is one of _KEYS
 _SETTLING = f"""
 SELECT count(*) FROM providers_reservation e WHERE e.settled_at IS NULL AND {VISIBLE}
@@ -181,6 +193,16 @@ def spend_by_day(span: Span, group: Group, viewer: Viewer) -> Spending:
         settling,
         timezone.now(),
     )
+
+
+def costs_by_hour(span: Span, group: Group, viewer: Viewer) -> dict[int, dict[str, int]]:
+    """Sum a short span by hours since its first instant, in nano-dollars by the group's key."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOURS.format(key=_KEYS[group]), arguments_of(span, viewer))
+        costs: dict[int, dict[str, int]] = {}
+        for hour, key, cost in cursor.fetchall():
+            costs.setdefault(hour, {})[key] = cost
+    return costs
 
 
 def _labelled(group: Group, groups: dict[str, Figures]) -> tuple[GroupSpend, ...]:
