@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,13 @@ from providers.engine.usage import Usage
 
 _MOST_SMALLINT = 32_767
 _MOST_INT = 2_147_483_647
+_TOKENS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +96,7 @@ def _figures(record: AttemptRecord, cost: Cost) -> dict[str, Any]:
 def _tokens(usage: Usage | None) -> dict[str, int | None]:
     if usage is None:
         return {}
-    return {
-        name: _at_most(value, _MOST_INT)
-        for name, value in asdict(usage).items()
-        if name != "estimated"
-    }
+    return {name: _at_most(getattr(usage, name), _MOST_INT) for name in _TOKENS}
 
 
 def _clean(text: str | None, most: int) -> str:

@@ -140,12 +140,13 @@ BEGIN
             END LOOP;
             ok_items := ok_items || caller.n;
             ok_windows := ok_windows || caller.windows;
-            RETURN QUERY SELECT caller.n, 'admitted', cardinality(caller.places) > 0,
-                NULL::bigint, NULL::bigint;
+            item := caller.n; verdict := 'admitted'; is_booked := cardinality(caller.places) > 0;
+            budget_id := NULL; room_nano := NULL;
         ELSE
-            RETURN QUERY SELECT caller.n, CASE WHEN worst IS NULL THEN 'unpriced'
-                ELSE 'refused' END, false, w_budgets[tightest], w_rooms[tightest];
+            item := caller.n; verdict := 'refused'; is_booked := false;
+            budget_id := w_budgets[tightest]; room_nano := w_rooms[tightest];
         END IF;
+        RETURN NEXT;
     END LOOP;
 
     INSERT INTO providers_reservation
@@ -230,9 +231,10 @@ DECLARE
     open_ids uuid[];
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(%(lock)s);
-    SELECT array_agg(s.id) INTO open_ids FROM (
-        SELECT id FROM providers_reservation
-        WHERE id = ANY (p_ids) AND settled_at IS NULL ORDER BY id FOR UPDATE
+    -- Open or not is asked of the locked rows: asked before, it would read every open reservation.
+    SELECT array_agg(s.id) FILTER (WHERE s.settled_at IS NULL) INTO open_ids FROM (
+        SELECT id, settled_at FROM providers_reservation
+        WHERE id = ANY (p_ids) ORDER BY id FOR UPDATE
     ) s;
     IF open_ids IS NULL THEN RETURN 0; END IF;
     INSERT INTO providers_entry (
