@@ -12,7 +12,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gaiweb.settings")
 
 # Work that must not be lost is a row in Postgres; a task that comes late is only a bell.
 BEAT: dict[str, float] = {
+    "conversations.tasks.reap_runs": 15.0,
+    "providers.tasks.expire_reservations": 30.0,
     "providers.tasks.probe_deployments": 60.0,
+    "conversations.tasks.sweep": 3600.0,
 }
 
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 _LONGEST_REST_S = 10.0
@@ -73,7 +74,7 @@ class Keeper:
         self.unused.set()
 
 
-def scrubbed(environ: os._Environ[str]) -> dict[str, str]:
+def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
     """Leave out what would make Postgres or its clients look elsewhere."""
     return {name: value for name, value in environ.items() if not name.startswith("PG")}
 
