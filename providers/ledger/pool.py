@@ -37,6 +37,9 @@ async def connect(conninfo: str, *, most: int = 4) -> Pool:
         kwargs={
             "autocommit": True,
             "application_name": "gaiweb ledger",
+            # A server that went silent must not hold callers until TCP gives up by itself.
+            "connect_timeout": 5,
+            "tcp_user_timeout": 10_000,
             "options": " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items()),
         },
     )

@@ -190,5 +190,5 @@ class PostgresLedger:
                 return await cursor.fetchall()
         except (PoolTimeout, PoolClosed) as error:
             raise _NotSent(_UNREACHABLE, retry_after_s=5) from error
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise LedgerUnavailable(_UNREACHABLE, retry_after_s=5) from error

@@ -34,7 +34,7 @@ class Settling:
         sleep: Sleep,
         *,
         most: int = 256,
-        longest_wait_s: float = 10.0,
+        longest_wait_s: float = 3.0,
     ) -> None:
         self._write = write
         self._sleep = sleep
