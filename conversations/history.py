@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,7 +9,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from conversations.models import Conversation, Generation, Message
+from conversations.models import Conversation, Message
 from providers.models import OrganisationRole, Team, User
 
 TITLE_CHARACTERS = 60
@@ -92,7 +91,7 @@ def page(
             Q(updated_at__lt=last.updated_at) | Q(updated_at=last.updated_at, id__lt=last.id)
         )
     rows = list(
-        found.only("id", "title", "updated_at", "team_id").order_by("-updated_at", "-id")[
+        found.only("id", "title", "updated_at", "team_id", "route").order_by("-updated_at", "-id")[
             : size + 1
         ]
     )
@@ -122,8 +121,8 @@ def delete(conversation: Conversation) -> None:
 
 
 def restore(user: User, conversation_id: UUID) -> Conversation | None:
-    """Undo a deletion; None: there is no such thread of theirs any more."""
-    conversation = _written_by(user).filter(pk=conversation_id).first()
+    """Undo a deletion; None: there is nothing of theirs to take back."""
+    conversation = deleted_by(user, conversation_id)
     if conversation is not None:
         conversation.deleted_at = None
         conversation.save(update_fields=["deleted_at"])
@@ -133,6 +132,10 @@ def restore(user: User, conversation_id: UUID) -> Conversation | None:
 def sweep(now: datetime) -> int:
     """Drop what was deleted long enough ago; answer how many rows."""
     return Conversation.objects.filter(deleted_at__lt=now - UNDO_LIFE).delete()[0]
+
+
+def deleted_by(user: User, conversation_id: UUID) -> Conversation | None:
+    return _written_by(user).filter(pk=conversation_id).exclude(deleted_at=None).first()
 
 
 def transcript(
@@ -159,15 +162,6 @@ def message_of(user: User, message_id: UUID) -> Message | None:
         .select_related("generation__run", "conversation")
         .first()
     )
-
-
-def is_live(messages: Sequence[Message]) -> bool:
-    return any(is_coming(message) for message in messages)
-
-
-def is_coming(message: Message) -> bool:
-    generation: Generation | None = getattr(message, "generation", None)
-    return generation is not None and generation.run.ended_at is None
 
 
 def _newest_path(conversation: Conversation) -> list[UUID]:

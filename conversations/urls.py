@@ -1,6 +1,23 @@
 """Pages of the playground and its history."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from conversations.views import pages, runs, threads
 
 app_name = "conversations"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("playground/", pages.playground, name="playground"),
+    path("playground/history/", pages.past, name="history"),
+    path("playground/budget/", pages.budget, name="budget"),
+    path("playground/runs/", runs.run, name="run"),
+    path("playground/messages/<uuid:message_id>/", pages.message, name="message"),
+    path("playground/<uuid:conversation_id>/", pages.playground, name="thread"),
+    path("playground/<uuid:conversation_id>/earlier/", pages.earlier, name="earlier"),
+    path("playground/<uuid:conversation_id>/runs/", runs.run, name="run_in"),
+    path("playground/<uuid:conversation_id>/retry/<uuid:message_id>/", runs.retry, name="retry"),
+    path("playground/<uuid:conversation_id>/rename/", threads.rename, name="rename"),
+    path("playground/<uuid:conversation_id>/delete/", threads.delete, name="delete"),
+    path("playground/<uuid:conversation_id>/restore/", threads.restore, name="restore"),
+    path("runs/<uuid:run_id>/events", runs.events, name="events"),
+    path("runs/<uuid:run_id>/stop", runs.stop, name="stop"),
+]

@@ -64,6 +64,7 @@ class Door:
 # Sets Django up; what follows may import models.
 _pages = get_asgi_application()
 
+from conversations.runs import registry  # noqa: E402 - see above
 from gaiweb import probes  # noqa: E402 - see above
 from providers import gateway  # noqa: E402 - see above
 from providers.wire.app import application as v1  # noqa: E402 - see above
@@ -77,5 +78,5 @@ application = Door(
         ("/readyz", _probes),
         ("/v1/", v1),
     ),
-    services=(gateway,),
+    services=(gateway, registry),
 )

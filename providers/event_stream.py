@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
 
 import orjson
 from asgiref.sync import sync_to_async
@@ -11,6 +12,8 @@ from django.db import connections
 from django.http import StreamingHttpResponse
 
 PING = b": ping\n\n"
+
+T = TypeVar("T")
 
 
 def frame(event: str, data: Any, *, number: int | None = None) -> bytes:
@@ -32,7 +35,7 @@ class EventStreamResponse(StreamingHttpResponse):
     comes back.
     """
 
-    def __init__(self, frames: Frames) -> None:
+    def __init__(self, frames: Frames[Any]) -> None:
         self._frames = frames
         super().__init__(frames, content_type="text/event-stream")
         self["Cache-Control"] = "no-cache, no-transform"
@@ -42,34 +45,39 @@ class EventStreamResponse(StreamingHttpResponse):
 
     @classmethod
     async def open(
-        cls, frames: AsyncGenerator[bytes], *, retry_ms: int = 1000
+        cls, events: AsyncGenerator[T], *, render: Callable[[T], bytes], retry_ms: int = 1000
     ) -> EventStreamResponse:
-        """Wait for the first frame, so that a refusal rises before there is a status line."""
-        first = await anext(frames, b"")
+        """Wait for the first event, so that a refusal rises before there is a status line."""
+        head = f"retry: {retry_ms}\n\n".encode()
+        with suppress(StopAsyncIteration):
+            head += render(await anext(events))
         await sync_to_async(_give_connections_back)()
-        return cls(Frames(f"retry: {retry_ms}\n\n".encode() + first, frames))
+        return cls(Frames(head, events, render))
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         # Django closes what this returns, which is not so for what lies behind the stock one.
         return self._frames
 
 
-class Frames:
-    """`first`, then `rest`; closing it closes `rest`. No generator: it closes although unused."""
+class Frames(Generic[T]):
+    """`head`, then the rendered `events`, which close with it."""
 
-    def __init__(self, first: bytes, rest: AsyncGenerator[bytes]) -> None:
-        self._first = first
-        self._rest = rest
+    def __init__(
+        self, head: bytes, events: AsyncGenerator[T], render: Callable[[T], bytes]
+    ) -> None:
+        self._head = head
+        self._events = events
+        self._render = render
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        first, self._first = self._first, b""
-        return first or await anext(self._rest)
+        head, self._head = self._head, b""
+        return head or self._render(await anext(self._events))
 
     async def aclose(self) -> None:
-        await self._rest.aclose()
+        await self._events.aclose()
 
 
 def _give_connections_back() -> None:

@@ -1,0 +1,167 @@
+"""A browser before the real server. A fault on the console, CSP included, fails the test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser import server as servers
+from tests.browser.server import Server
+from tests.upstream import FakeUpstream
+
+CHROMIUM = Path("/usr/bin/chromium")
+PASSWORD = "a long pass phrase"
+PEOPLE = 30
+
+_SET_UP = """
+import json
+from importlib import import_module
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from providers.models import Membership, Team, User
+Store = import_module(settings.SESSION_ENGINE).SessionStore
+team = Team.objects.create(name="Search", slug="search")
+people = []
+for n in range({people}):
+    user = User(email=f"person{{n}}@example.org", active_team=team)
+    user.set_unusable_password()
+    user.save()
+    Membership.objects.create(team=team, user=user, role="member")
+    session = Store()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    people.append([user.email, session.session_key])
+print(json.dumps([settings.SESSION_COOKIE_NAME, people]))
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if not CHROMIUM.exists():
+                item.add_marker(pytest.mark.skip(reason=f"{CHROMIUM} is not installed"))
+
+
+@pytest.fixture(scope="package")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("browser")
+
+
+@pytest.fixture(scope="package")
+def template(data_dir: Path, embedded_postgres: None) -> Iterator[str]:
+    with servers.template(data_dir) as name:
+        yield name
+
+
+@pytest.fixture(scope="package")
+def upstream() -> Iterator[FakeUpstream]:
+    with FakeUpstream.serve() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="package")
+def server(template: str, data_dir: Path, upstream: FakeUpstream) -> Iterator[Server]:
+    """A server with a team, a budget, the demo, and routes to a provider with faults to order."""
+    with servers.running(template, data_dir, "shared") as server:
+        key = {"KEY": "sk-fake"}
+        server.manage("provider", "add", "demo", "--kind", "demo")
+        server.manage("route", "add", "demo", "--to", "demo/demo")
+        server.manage(
+            "provider", "add", "fake", "--kind", "openai_chat", "--local",
+            "--base-url", upstream.openai_url, "--key-env", "KEY", **key,
+        )  # fmt: skip
+        price = ("--input-price", "1", "--output-price", "10", "--max-output", "2000")
+        for name in ("held", "slow", "cut", "hold"):
+            server.manage("route", "add", name, "--to", f"fake/{name}", *price)
+        server.manage("route", "add", "safe", "--to", "fake/down-503", "--to", "fake/fox", *price)
+        server.manage(
+            "budget", "set", "--scope", "org", "--limit", "20", "--period", "month", "--hard"
+        )
+        yield server
+
+
+@pytest.fixture(scope="package")
+def people(server: Server) -> tuple[str, Iterator[tuple[str, str]]]:
+    cookie, people = server.python(_SET_UP.format(people=PEOPLE))
+    return cookie, iter([(email, session) for email, session in people])
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    # A running loop of Playwright's would be in the way of async tests: it ends with this folder.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def faults() -> list[str]:
+    """What the console said that it should not; a test that provokes something removes it."""
+    return []
+
+
+@pytest.fixture
+def context(chromium: Browser, faults: list[str]) -> Iterator[BrowserContext]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(15_000)
+
+    def watch(page: Page) -> None:
+        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
+        page.on(
+            "console",
+            lambda said: faults.append(said.text) if said.type == "error" else None,
+        )
+
+    context.on("page", watch)
+    yield context
+    context.close()
+    assert not faults
+
+
+@pytest.fixture
+def sign_in(
+    server: Server, people: tuple[str, Iterator[tuple[str, str]]]
+) -> Callable[[BrowserContext], str]:
+    """Somebody new of the team is signed in in this context; answers the e-mail address."""
+    cookie, rest = people
+
+    def as_somebody(context: BrowserContext) -> str:
+        email, session = next(rest)
+        context.add_cookies([{"name": cookie, "value": session, "url": server.url}])
+        return email
+
+    return as_somebody
+
+
+@pytest.fixture
+def page(context: BrowserContext, sign_in: Callable[[BrowserContext], str]) -> Page:
+    sign_in(context)
+    return context.new_page()
+
+
+
+
+@pytest.fixture
+def axe() -> Callable[[Page], None]:
+    """Assert that axe finds nothing serious on the page as it is."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def check(page: Page) -> None:
+        found = Axe().run(page).response["violations"]
+        serious = [fault for fault in found if fault["impact"] in {"serious", "critical"}]
+        assert not serious, json.dumps(
+            [(f["id"], [n["html"][:300] for n in f["nodes"]]) for f in serious], indent=1
+        )
+
+    return check
