@@ -16,6 +16,15 @@ from tests.upstream import FakeUpstream
 CHROMIUM = Path("/usr/bin/chromium")
 PASSWORD = "a long pass phrase"
 PEOPLE = 30
+FAKE_MODELS = ("held", "slow", "cut", "hold")
+
+_CATALOG = """
+import os
+from django.core.management import call_command
+os.environ["KEY"] = "sk-fake"
+for words in {commands!r}:
+    call_command(*words)
+"""
 
 _SET_UP = """
 import json
@@ -69,23 +78,23 @@ def upstream() -> Iterator[FakeUpstream]:
 
 @pytest.fixture(scope="package")
 def server(template: str, data_dir: Path, upstream: FakeUpstream) -> Iterator[Server]:
-    """A server with a team, a budget, the demo, and routes to a provider with faults to order."""
+    """Run one with a team, a budget, the demo, and routes to a provider with faults to order."""
     with servers.running(template, data_dir, "shared") as server:
-        key = {"KEY": "sk-fake"}
-        server.manage("provider", "add", "demo", "--kind", "demo")
-        server.manage("route", "add", "demo", "--to", "demo/demo")
-        server.manage(
-            "provider", "add", "fake", "--kind", "openai_chat", "--local",
-            "--base-url", upstream.openai_url, "--key-env", "KEY", **key,
-        )  # fmt: skip
-        price = ("--input-price", "1", "--output-price", "10", "--max-output", "2000")
-        for name in ("held", "slow", "cut", "hold"):
-            server.manage("route", "add", name, "--to", f"fake/{name}", *price)
-        server.manage("route", "add", "safe", "--to", "fake/down-503", "--to", "fake/fox", *price)
-        server.manage(
-            "budget", "set", "--scope", "org", "--limit", "20", "--period", "month", "--hard"
-        )
+        server.python(_CATALOG.format(commands=_commands(upstream)) + 'print("null")')
         yield server
+
+
+def _commands(upstream: FakeUpstream) -> list[tuple[str, ...]]:
+    price = ("--input-price", "1", "--output-price", "10", "--max-output", "2000")
+    fake = ("--kind", "openai_chat", "--local", "--base-url", upstream.openai_url)
+    return [
+        ("provider", "add", "demo", "--kind", "demo"),
+        ("route", "add", "demo", "--to", "demo/demo"),
+        ("provider", "add", "fake", *fake, "--key-env", "KEY"),
+        *[("route", "add", name, "--to", f"fake/{name}", *price) for name in FAKE_MODELS],
+        ("route", "add", "safe", "--to", "fake/down-503", "--to", "fake/fox", *price),
+        ("budget", "set", "--scope", "org", "--limit", "20", "--period", "month", "--hard"),
+    ]
 
 
 @pytest.fixture(scope="package")
@@ -107,7 +116,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def faults() -> list[str]:
-    """What the console said that it should not; a test that provokes something removes it."""
+    """Collect what the console said that it should not; a test that provokes something removes it."""
     return []
 
 
@@ -148,8 +157,6 @@ def sign_in(
 def page(context: BrowserContext, sign_in: Callable[[BrowserContext], str]) -> Page:
     sign_in(context)
     return context.new_page()
-
-
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def _execute(statement: str, name: str, *more: str) -> None:
 
 @contextmanager
 def template(data_dir: Path) -> Iterator[str]:
-    """A migrated database to copy, and the static files collected into `data_dir`."""
+    """Make a migrated database to copy, and the static files collected into `data_dir`."""
     name = f"{TEMPLATE}_{os.getpid()}"
     _execute("CREATE DATABASE {}", name)
     try:
@@ -66,7 +66,7 @@ def template(data_dir: Path) -> Iterator[str]:
 
 @contextmanager
 def running(template_name: str, data_dir: Path, label: str) -> Iterator[Server]:
-    """A server on a fresh copy of the template."""
+    """Run a server on a fresh copy of the template."""
     name = f"gaiweb_browser_{label}_{os.getpid()}"
     _execute("CREATE DATABASE {} TEMPLATE {}", name, template_name)
     server = Server(name, data_dir)
