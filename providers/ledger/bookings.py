@@ -29,41 +29,44 @@ class Cost:
     is_unconfirmed: bool = False
 
 
-def cost_of(record: AttemptRecord, hold_left_nano: int) -> Cost:
-    """Book one attempt by these rules.
-
-    Usage known: price x usage, also when the attempt failed or we counted ourselves; without a
-    price unknown. Usage unknown and surely not billed (refused before any content): 0.
-    Usage unknown and perhaps billed: the worst case of this attempt, never more than the hold has
-    left, because a guess of ours may not take a budget past its limit.
-    """
-    price = record.deployment.price
-    if record.usage is not None:
-        return Cost(None if price is None else price.cost_nano(record.usage))
-    if not record.may_be_billed and record.status is not AttemptStatus.PENDING:
-        return Cost(0)
-    if price is None:
-        return Cost(None, is_unconfirmed=True)
-    worst = price.worst_case_nano(record.input_bound, record.deployment.max_output_tokens)
-    return Cost(max(0, min(worst, hold_left_nano)), is_unconfirmed=True)
-
-
 def entries_of(
     reservation_id: UUID, attempts: Sequence[AttemptRecord], held_nano: int
 ) -> list[dict[str, Any]]:
-    """One row for each attempt, as the function `ledger_settle` reads them."""
-    left = held_nano - sum(cost_of(record, 0).nano or 0 for record in attempts)
+    """Make one row for each attempt, as the function `ledger_settle` reads them.
+
+    Usage known: price x usage, also when the attempt failed or we counted ourselves; without a
+    price unknown. Usage unknown and surely not billed (refused before any content): 0.
+    Usage unknown and perhaps billed: the worst case of that attempt, never more than the hold has
+    left, because a guess of ours may not take a budget past its limit.
+    """
+    told = [_told_cost(record) for record in attempts]
+    left = held_nano - sum(cost.nano or 0 for cost in told if cost is not None)
     rows: list[dict[str, Any]] = []
-    for record in attempts:
-        cost = cost_of(record, left)
-        if cost.is_unconfirmed:
-            left -= cost.nano or 0
+    for record, known in zip(attempts, told, strict=True):
+        cost = known or _guessed_cost(record, left)
+        left -= 0 if known else cost.nano or 0
         rows.append({
             "reservation": str(reservation_id),
             **_facts(record),
             **_figures(record, cost),
         })
     return rows
+
+
+def _told_cost(record: AttemptRecord) -> Cost | None:
+    """None: the provider may bill this attempt, and nobody told us what."""
+    if record.usage is not None:
+        return Cost(record.cost_nano)
+    is_free = not record.may_be_billed and record.status is not AttemptStatus.PENDING
+    return Cost(0) if is_free else None
+
+
+def _guessed_cost(record: AttemptRecord, hold_left_nano: int) -> Cost:
+    price = record.deployment.price
+    if price is None:
+        return Cost(None, is_unconfirmed=True)
+    worst = price.worst_case_nano(record.input_bound, record.deployment.max_output_tokens)
+    return Cost(max(0, min(worst, hold_left_nano)), is_unconfirmed=True)
 
 
 def _facts(record: AttemptRecord) -> dict[str, Any]:
