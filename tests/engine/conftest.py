@@ -74,15 +74,21 @@ def recorder() -> Recorder:
     return Recorder()
 
 
+def an_engine(script: Script, ledger: MemoryLedger, recorder: Recorder, **more: Any) -> Engine:
+    """Compose one whose jitter is always the whole wait, unless `more` says otherwise."""
+    settings: dict[str, Any] = {
+        "adapters": {"script": script},
+        "ledger": ledger,
+        "secrets": NoSecrets(),
+        "observer": recorder,
+        "now": now,
+        "sleep": asyncio.sleep,
+        "random": lambda: 1.0,
+        "utcnow": utcnow,
+    }
+    return Engine(**{**settings, **more})
+
+
 @pytest.fixture
 def engine(ledger: MemoryLedger, script: Script, recorder: Recorder) -> Engine:
-    return Engine(
-        adapters={"script": script},
-        ledger=ledger,
-        secrets=NoSecrets(),
-        observer=recorder,
-        now=now,
-        sleep=asyncio.sleep,
-        random=lambda: 1.0,
-        utcnow=utcnow,
-    )
+    return an_engine(script, ledger, recorder)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.engine.errors import UpstreamGarbled
@@ -39,6 +39,7 @@ def test_a_body_byte_by_byte_gives_the_same_events() -> None:
     assert fed([BODY[place : place + 1] for place in range(len(BODY))]) == EVENTS
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, len(BODY)), max_size=8))
 def test_any_split_gives_the_same_events(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(BODY)]
