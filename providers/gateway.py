@@ -25,6 +25,7 @@ __all__ = [
     "RouteInfo",
     "breakers",
     "check_key",
+    "check_saved",
     "open_answer",
     "probe_all",
     "route_names",
@@ -79,16 +80,13 @@ async def check_key(provider: Provider, secret: str | None) -> Checked:
     `provider` may be unsaved: its kind, base URL and locality are what counts.
     """
     wired = await wiring.here()
-    deployment = Deployment(
-        id=0,
-        provider=provider.name,
-        kind=provider.kind,
-        model="",
-        base_url=provider.base_url or KINDS[provider.kind].base_url,
-        is_local=provider.is_local,
-    )
     adapter = wired.adapters[provider.kind]
-    return await credentials.validate(adapter, deployment, secret, wired.engine.now)
+    return await credentials.validate(adapter, _nameless(provider), secret, wired.engine.now)
+
+
+async def check_saved(provider: Provider) -> Checked:
+    """Test a saved provider with the key that is stored, as prompts would use it."""
+    return await _probe(await wiring.here(), _nameless(provider))
 
 
 async def probe_all() -> dict[int, Checked]:
@@ -123,6 +121,18 @@ async def start() -> None:
 async def stop() -> None:
     """Settle what is open and close everything of this loop."""
     await wiring.close()
+
+
+def _nameless(provider: Provider) -> Deployment:
+    """No model of it in particular."""
+    return Deployment(
+        id=0,
+        provider=provider.name,
+        kind=provider.kind,
+        model="",
+        base_url=provider.base_url or KINDS[provider.kind].base_url,
+        is_local=provider.is_local,
+    )
 
 
 async def _probe(wired: wiring.Wired, deployment: Deployment) -> Checked:

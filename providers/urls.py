@@ -3,12 +3,14 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from providers.views import costs, settings, setup, sign_in
-from providers.views.settings import budgets, keys, members
+from providers.views.settings import budgets, keys, members, providers, routes
 
 app_name = "providers"
 
 _people = [
     path("setup/", sign_in.setup_needed, name="setup_needed"),
+    path("setup/provider/", setup.provider, name="setup_provider"),
+    path("setup/budget/", setup.guard_rail, name="setup_budget"),
     path("setup/<str:token>/", setup.owner, name="setup"),
     path("invitation/<str:token>/", sign_in.invitation, name="invitation"),
     path("team/", sign_in.choose_team, name="choose_team"),
@@ -29,6 +31,24 @@ _members = [
     path("team/", members.rename_team, name="team_rename"),
 ]
 
+_providers = [
+    path("", providers.providers_page, name="providers"),
+    path("new/", providers.new, name="provider_new"),
+    path("test/", providers.test, name="provider_test"),
+    path("<int:provider_id>/", providers.edit, name="provider"),
+    path("<int:provider_id>/test/", providers.check, name="provider_check"),
+    path("<int:provider_id>/switch/", providers.switch, name="provider_switch"),
+    path("<int:provider_id>/remove/", providers.remove, name="provider_remove"),
+]
+
+_routes = [
+    path("", routes.routes_page, name="routes"),
+    path("new/", routes.new, name="route_new"),
+    path("<int:route_id>/", routes.edit, name="route"),
+    path("<int:route_id>/switch/", routes.switch, name="route_switch"),
+    path("<int:route_id>/remove/", routes.remove, name="route_remove"),
+]
+
 _budgets = [
     path("", budgets.budgets_page, name="budgets"),
     path("new/", budgets.new, name="budget_new"),
@@ -47,6 +67,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_people,
     *_operator,
     path("settings/", settings.first, name="settings"),
+    path("settings/providers/", include(_providers)),
+    path("settings/routes/", include(_routes)),
     path("settings/budgets/", include(_budgets)),
     path("settings/keys/", include(_keys)),
     path("settings/members/", include(_members)),

@@ -23,7 +23,7 @@ _CLASSES = {
     "cache_read": "cache_read_mtok",
     "cache_write": "cache_write_mtok",
 }
-_DEMO = Price(Decimal(0), Decimal(0), "demo")
+FREE = Price(Decimal(0), Decimal(0), "demo")
 
 
 def price_of(deployment: Deployment, now: datetime | None = None) -> Price | None:
@@ -34,7 +34,7 @@ def price_of(deployment: Deployment, now: datetime | None = None) -> Price | Non
         return _operators(newest)
     provider = deployment.provider
     if provider.kind == "demo":
-        return _DEMO
+        return FREE
     return published(provider.kind, provider.base_url, deployment.model, now)
 
 

@@ -59,13 +59,22 @@ def add_route(
 
 
 def set_price(deployment: Deployment, price: OwnPrice) -> None:
-    """Add a price from now on, unless it is the one in force."""
+    """Add a price from now on, unless it is the one in force. Raises CatalogError."""
+    _check_numbers(price, None)
     newest = deployment.prices.order_by("-effective_from", "-pk").first()
     if newest and (newest.input_usd, newest.output_usd) == (price.input_usd, price.output_usd):
         return
     Price.objects.create(
         deployment=deployment, input_usd=price.input_usd, output_usd=price.output_usd
     )
+
+
+def set_max_output(deployment: Deployment, tokens: int) -> None:
+    """Bound its answers, and with them the worst case that budgets hold. Raises CatalogError."""
+    _check_numbers(None, tokens)
+    if deployment.max_output_tokens != tokens:
+        deployment.max_output_tokens = tokens
+        deployment.save(update_fields=["max_output_tokens"])
 
 
 def set_enabled(route: Route, *, is_enabled: bool) -> None:
@@ -103,9 +112,8 @@ def _deployment(target: str, max_output: int | None) -> Deployment:
             field="to",
         )
     deployment, _ = Deployment.objects.get_or_create(provider=provider, model=model)
-    if max_output is not None and deployment.max_output_tokens != max_output:
-        deployment.max_output_tokens = max_output
-        deployment.save(update_fields=["max_output_tokens"])
+    if max_output is not None:
+        set_max_output(deployment, max_output)
     return deployment
 
 

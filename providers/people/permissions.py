@@ -76,6 +76,8 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     # set-up
     "providers:setup_needed": C.PUBLIC,
     "providers:setup": C.PUBLIC,
+    "providers:setup_provider": C.MANAGE_PROVIDERS,
+    "providers:setup_budget": C.MANAGE_BUDGETS,
     # pages
     "conversations:*": C.RUN_PROMPTS,
     "providers:costs": C.SEE_OWN_USE,
@@ -83,6 +85,18 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:health": C.SEE_HEALTH,
     # settings
     "providers:settings": C.SEE_SETTINGS,
+    "providers:providers": C.MANAGE_PROVIDERS,
+    "providers:provider_new": C.MANAGE_PROVIDERS,
+    "providers:provider_test": C.MANAGE_PROVIDERS,
+    "providers:provider": C.MANAGE_PROVIDERS,
+    "providers:provider_check": C.MANAGE_PROVIDERS,
+    "providers:provider_switch": C.MANAGE_PROVIDERS,
+    "providers:provider_remove": C.MANAGE_PROVIDERS,
+    "providers:routes": C.MANAGE_ROUTES,
+    "providers:route_new": C.MANAGE_ROUTES,
+    "providers:route": C.MANAGE_ROUTES,
+    "providers:route_switch": C.MANAGE_ROUTES,
+    "providers:route_remove": C.MANAGE_ROUTES,
     "providers:budgets": C.SEE_BUDGETS,
     "providers:budget_new": C.MANAGE_BUDGETS,
     "providers:budget": C.MANAGE_BUDGETS,

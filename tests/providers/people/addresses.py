@@ -8,9 +8,14 @@ from decimal import Decimal
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from providers import catalog
 from providers.ledger.budgets import parse_scope, set_budget
-from providers.models import Budget, Team, User, VirtualKey
+from providers.models import Budget, Route, Team, User, VirtualKey
 from tests.providers.people.conftest import World
+
+
+def a_route() -> Route:
+    return catalog.lead_demo_route(catalog.add_provider(name="demo", kind="demo"))
 
 
 def a_budget(team: Team) -> Budget:
@@ -28,6 +33,8 @@ def a_key(team: Team, user: User) -> VirtualKey:
 SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "token": lambda _world, _team, _user: "no-such-token",
     "key_id": lambda _world, team, user: a_key(team, user).pk,
+    "provider_id": lambda _world, _team, _user: a_route().targets.get().deployment.provider_id,
+    "route_id": lambda _world, _team, _user: a_route().pk,
     "budget_id": lambda _world, team, _user: a_budget(team).pk,
     "membership_id": lambda world, team, user: world.membership(user, team).pk,
 }

@@ -1,0 +1,117 @@
+"""The cards of the wizard and of the provider page: well-known vendors, and how to connect them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from django.db import transaction
+
+from providers.catalog.faults import CatalogError
+from providers.catalog.providers import add_provider
+from providers.catalog.routes import OwnPrice, add_route, lead_demo_route
+from providers.models import Provider, Route, User
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """`key_prefix` is how its keys begin, `model` a cheap one to begin with; empty: not known.
+
+    `asks_address`: it has no address of its own.
+    """
+
+    id: str
+    label: str
+    words: str
+    kind: str
+    key_prefix: str = ""
+    model: str = ""
+    asks_address: bool = False
+
+
+_CARDS = (
+    Vendor(
+        "demo", "Demo provider", "No key, free, made for trying. Answers stream at once.", "demo"
+    ),
+    Vendor("openai", "OpenAI", "GPT models, with your key.", "openai_chat", "sk-", "gpt-4o-mini"),
+    Vendor(
+        "anthropic",
+        "Anthropic",
+        "Claude models, with your key.",
+        "anthropic_messages",
+        "sk-ant-",
+        "claude-haiku-4-5",
+    ),
+    Vendor(
+        "compatible",
+        "OpenAI-compatible",
+        "Groq, OpenRouter, vLLM, Ollama: whatever speaks OpenAI's API.",
+        "openai_chat",
+        asks_address=True,
+    ),
+)
+VENDORS: Mapping[str, Vendor] = {vendor.id: vendor for vendor in _CARDS}
+
+
+def vendor_of_key(secret: str) -> Vendor | None:
+    """Guess by the longest prefix that fits; None: it tells nothing."""
+    fitting = [each for each in _CARDS if each.key_prefix and secret.startswith(each.key_prefix)]
+    return max(fitting, key=lambda vendor: len(vendor.key_prefix), default=None)
+
+
+def connect(
+    vendor: Vendor,
+    *,
+    address: str = "",
+    secret: str = "",
+    model: str = "",
+    prices: OwnPrice | None = None,
+    by: User | None = None,
+) -> Route:
+    """Make the vendor's provider and a route named like its model. Raises CatalogError.
+
+    An address in plain http is taken for one in your own network.
+    """
+    address = address if vendor.asks_address else ""
+    with transaction.atomic():
+        provider = add_provider(
+            name=_name(vendor, address),
+            kind=vendor.kind,
+            base_url=address,
+            is_local=urlsplit(address).scheme == "http",
+            secret=secret.strip() or None,
+            by=by,
+        )
+        return _route(provider, vendor, model.strip() or vendor.model, prices)
+
+
+def _route(provider: Provider, vendor: Vendor, model: str, prices: OwnPrice | None) -> Route:
+    if vendor.kind == "demo":
+        return lead_demo_route(provider)
+    if not model:
+        raise CatalogError("Name the model that prompts go to first.", field="model")
+    return add_route(name=model, targets=[f"{provider.name}/{model}"], prices=prices)
+
+
+def _name(vendor: Vendor, address: str) -> str:
+    """Name a compatible server after its host: `groq` for api.groq.com, `local` for an IP."""
+    if not vendor.asks_address:
+        return vendor.id
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        return vendor.id
+    labels = host.split(".")
+    if _is_ip(host) or len(labels) == 1:
+        return "local"
+    return "".join(sign for sign in labels[-2].lower() if sign.isalnum())[:64] or vendor.id
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

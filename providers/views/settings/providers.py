@@ -1,0 +1,250 @@
+"""Providers and their keys: connect, test live, change, switch off, remove. Keys are write-only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django import forms
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import aget_object_or_404, get_object_or_404, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from providers import catalog, gateway
+from providers.catalog import providers as verbs
+from providers.catalog.vendors import VENDORS, Vendor
+from providers.credentials import Checked
+from providers.engine.routes import KINDS
+from providers.models import Credential, Probe, Provider
+from providers.people.standing import standing_of
+from providers.views.forms import PageForm, go_on, say_refused
+from providers.views.settings.sections import show
+
+PROVIDERS = "providers:providers"
+
+
+class ConnectionForm(PageForm):
+    base_url = forms.CharField(label="Base URL", required=False, max_length=500)
+    key = forms.CharField(
+        label="API key",
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    is_local = forms.BooleanField(
+        label="It is in my own network: allow http, and private addresses", required=False
+    )
+
+    def refuse_of(self, fault: catalog.CatalogError) -> None:
+        self.refuse(fault.field, fault.message)
+
+
+class NewForm(ConnectionForm):
+    vendor = forms.ChoiceField(
+        label="What to connect",
+        choices=[(vendor.id, vendor.label) for vendor in VENDORS.values()],
+        initial="openai",
+        widget=forms.RadioSelect,
+    )
+    name = forms.CharField(
+        label="Name", max_length=64, help_text="Small letters, digits, - and _. Routes refer to it."
+    )
+
+    @property
+    def kind(self) -> str:
+        return VENDORS[self.cleaned_data["vendor"]].kind
+
+
+@dataclass(frozen=True)
+class Row:
+    """`key` is the stored credential's last characters and who saved it; empty: there is none."""
+
+    id: int
+    name: str
+    kind: str
+    address: str
+    key: Credential | None
+    needs_key: bool
+    is_enabled: bool
+    from_environment: bool
+    models: list[str]
+    probe: Probe | None
+
+
+@dataclass(frozen=True)
+class ProvidersPage:
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
+class ProviderPage:
+    """`row` None: a new one."""
+
+    form: ConnectionForm
+    vendors: list[Vendor]
+    row: Row | None = None
+
+
+@dataclass(frozen=True)
+class CheckPage:
+    checked: Checked
+    at: datetime | None = None
+
+
+@require_safe
+def providers_page(request: HttpRequest) -> HttpResponse:
+    return show(request, "providers", ProvidersPage([_row(each) for each in _providers()]))
+
+
+@never_cache
+@sensitive_post_parameters("key")
+def new(request: HttpRequest) -> HttpResponse:
+    vendor = request.GET.get("vendor", "openai")
+    form = NewForm(request.POST or None, initial={"vendor": vendor, "name": vendor})
+    if form.is_valid():
+        try:
+            provider = catalog.add_provider(
+                **_values(form), kind=form.kind, by=standing_of(request).user
+            )
+            if provider.kind == "demo":
+                catalog.lead_demo_route(provider)
+        except catalog.CatalogError as fault:
+            form.refuse_of(fault)
+        else:
+            words = f"{provider.name} is connected. Put a model of it on a route to use it."
+            return go_on(request, PROVIDERS, words)
+    return show(request, "provider", ProviderPage(form, list(VENDORS.values())), form.status)
+
+
+@never_cache
+@sensitive_post_parameters("key")
+def edit(request: HttpRequest, provider_id: int) -> HttpResponse:
+    provider = get_object_or_404(_providers(), pk=provider_id)
+    row = _row(provider)
+    initial = {"base_url": provider.base_url, "is_local": provider.is_local}
+    form = ConnectionForm(request.POST or None, initial=initial)
+    if form.is_valid():
+        try:
+            catalog.add_provider(
+                **_values(form) | {"name": provider.name},
+                kind=provider.kind,
+                by=standing_of(request).user,
+            )
+        except catalog.CatalogError as fault:
+            form.refuse_of(fault)
+        else:
+            return go_on(request, PROVIDERS, f"{provider.name} is saved.")
+    return show(request, "provider", ProviderPage(form, [], row), form.status)
+
+
+@never_cache
+@require_POST
+@sensitive_post_parameters("key")
+async def test(request: HttpRequest) -> HttpResponse:
+    """Ask the provider that the form describes; nothing is saved."""
+    form = NewForm(request.POST)
+    form.fields["name"].required = False
+    if not form.is_valid():
+        return await _answer(request, _not_asked("Choose what to connect."))
+    try:
+        draft = verbs.draft(**_values(form, but="secret") | {"name": "draft"}, kind=form.kind)
+    except catalog.CatalogError as fault:
+        return await _answer(request, _not_asked(fault.message))
+    secret = form.cleaned_data["key"]
+    if KINDS[draft.kind].needs_key and not (secret or draft.is_local):
+        return await _answer(request, _not_asked("Paste a key, then test it."))
+    return await _answer(request, await gateway.check_key(draft, secret or None))
+
+
+@never_cache
+@require_POST
+@sensitive_post_parameters("key")
+async def check(request: HttpRequest, provider_id: int) -> HttpResponse:
+    """Ask a saved provider, with the key that is typed or else with the stored one."""
+    provider = await aget_object_or_404(Provider, pk=provider_id)
+    secret = request.POST.get("key", "").strip()
+    if not secret:
+        return await _answer(request, await gateway.check_saved(provider))
+    provider.base_url = request.POST.get("base_url", provider.base_url).strip()
+    provider.is_local = "is_local" in request.POST
+    try:
+        draft = verbs.draft(
+            name="draft",
+            kind=provider.kind,
+            base_url=provider.base_url,
+            is_local=provider.is_local,
+        )
+    except catalog.CatalogError as fault:
+        return await _answer(request, _not_asked(fault.message))
+    return await _answer(request, await gateway.check_key(draft, secret))
+
+
+@require_POST
+def switch(request: HttpRequest, provider_id: int) -> HttpResponse:
+    provider = get_object_or_404(Provider, pk=provider_id)
+    try:
+        verbs.set_enabled(provider, is_enabled=not provider.is_enabled)
+    except catalog.CatalogError as fault:
+        return say_refused(request, PROVIDERS, fault.message)
+    state = "takes prompts again" if provider.is_enabled else "takes no more prompts"
+    return go_on(request, PROVIDERS, f"{provider.name} {state}.")
+
+
+@require_POST
+def remove(request: HttpRequest, provider_id: int) -> HttpResponse:
+    provider = get_object_or_404(Provider, pk=provider_id)
+    try:
+        catalog.remove_provider(provider)
+    except catalog.CatalogError as fault:
+        return say_refused(request, PROVIDERS, fault.message)
+    return go_on(request, PROVIDERS, f"{provider.name} is removed, with its key.")
+
+
+def _values(form: ConnectionForm, but: str = "") -> dict[str, Any]:
+    values = dict(form.cleaned_data)
+    values.pop("vendor", None)
+    values["secret"] = values.pop("key") or None
+    values.pop(but, None)
+    return values
+
+
+def _providers() -> Any:
+    credentials = Credential.objects.filter(team=None, user=None).select_related("created_by")
+    return (
+        Provider.objects
+        .order_by("name")
+        .prefetch_related("deployments")
+        .prefetch_related(Prefetch("credentials", credentials, to_attr="own_credentials"))
+    )
+
+
+def _row(provider: Provider) -> Row:
+    kind = KINDS[provider.kind]
+    keys: list[Credential] = provider.own_credentials  # type: ignore[attr-defined]  # prefetched
+    probes = Probe.objects.filter(deployment__provider=provider).order_by("-at", "-pk")
+    return Row(
+        id=provider.pk,
+        name=provider.name,
+        kind=kind.label,
+        address=provider.base_url or kind.base_url,
+        key=next(iter(keys), None),
+        needs_key=kind.needs_key and not provider.is_local,
+        is_enabled=provider.is_enabled,
+        from_environment=provider.from_environment,
+        models=[deployment.model for deployment in provider.deployments.all()],
+        probe=probes.first(),
+    )
+
+
+def _not_asked(words: str) -> Checked:
+    return Checked(ok=False, message=words, latency_ms=0, code="not_asked")
+
+
+async def _answer(request: HttpRequest, checked: Checked) -> HttpResponse:
+    page = {"checked": checked}
+    return await sync_to_async(render)(request, "providers/settings/check.html", page)
