@@ -52,7 +52,7 @@ async def open_answer(request: CompletionRequest, caller: Caller) -> AsyncGenera
         )
     metrics.active.inc()
     try:
-        async with wired.engine.open(request, caller, route) as answer:
+        async with wired.open_calls, wired.engine.open(request, caller, route) as answer:
             yield answer
     finally:
         metrics.active.dec()

@@ -14,6 +14,7 @@ import psycopg
 from django.db import close_old_connections, connections
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
+from structlog import get_logger
 
 from providers.catalog import environment, snapshot
 from providers.credentials import ring
@@ -28,14 +29,17 @@ from providers.ledger import pool as ledger_pool
 from providers.ledger.postgres import PostgresLedger
 from providers.metrics import MeasuredLedger, Metrics
 from providers.state.changes import Changes
+from providers.state.open_calls import OpenCalls
 from providers.state.own_loop import OwnLoop
 from providers.virtual_keys import KeyVerifier
 from providers.virtual_keys.rows import KeyRows, LastUsed, Pool
 from providers.virtual_keys.secret import pepper
 
 T = TypeVar("T")
+log = get_logger(__name__)
 
 _FLUSH_S = 30.0
+_LAST_CALLS_S = 5.0
 _CATALOG = frozenset(
     f"providers_{table}" for table in ("provider", "deployment", "price", "route", "routetarget")
 )
@@ -56,6 +60,7 @@ class Wired:
     last_used: LastUsed
     pool: Pool
     catalog: snapshot.Catalog = snapshot.EMPTY
+    open_calls: OpenCalls = field(default_factory=OpenCalls)
     changes: Changes = field(init=False)
     flushing: asyncio.Task[None] | None = None
 
@@ -78,6 +83,9 @@ class Wired:
         if self.flushing is not None:
             self.flushing.cancel()
         await self.changes.stop()
+        # The server has cancelled what was left; each still has to reach its settlement.
+        if not await self.open_calls.ended(_LAST_CALLS_S):
+            log.warning("calls_left_to_expiry")
         await self.engine.drain()
         await self.last_used.flush()
         await self.ledger.aclose()

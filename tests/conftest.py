@@ -8,10 +8,12 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
 
 if TYPE_CHECKING:
     from providers.models import Team, User
@@ -34,6 +36,26 @@ def django_db_modify_db_settings(
     embedded_postgres: None, django_db_modify_db_settings_parallel_suffix: None
 ) -> None:
     """pytest-django asks for this before it makes the test database, and only then."""
+
+
+@pytest.fixture(scope="session")
+def committed_database(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any
+) -> Iterator[None]:
+    """Make sure of the test database for tests that commit.
+
+    pytest-django makes it only where some test uses its own fixtures; without it, such a test
+    run by itself would write into the developer's database.
+    """
+    if connection.settings_dict["NAME"].startswith("test_"):
+        yield
+        return
+    keep = request.config.getvalue("reuse_db")
+    with django_db_blocker.unblock():
+        names = setup_databases(0, interactive=False, keepdb=keep, aliases={"default"})
+        yield
+        connection.close_pool()
+        teardown_databases(names, 0, keepdb=keep)
 
 
 class RealNetwork(Exception):

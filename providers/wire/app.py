@@ -16,6 +16,7 @@ from providers.engine.errors import EngineError
 from providers.virtual_keys import InvalidKey
 from providers.wire import chat, models
 from providers.wire.errors import (
+    STOPPING,
     KeyInvalid,
     MethodRefused,
     NoSuchPath,
@@ -37,7 +38,7 @@ MAX_BODY_BYTES = 20 * 1024 * 1024
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one request; only a cancellation of the server's own leaves it."""
+    """Answer one request; nothing but a bug leaves it."""
     exchange = Exchange(scope, receive, send, uuid7())
     try:
         if scope["method"] == "OPTIONS":
@@ -90,7 +91,10 @@ async def _caller(exchange: Exchange) -> Caller:
 
 
 async def _until_gone(exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
-    """Do `work`, and cancel it when the caller hangs up: leaving it closes the upstream."""
+    """Do `work`, and cancel it when the caller hangs up: leaving it closes the upstream.
+
+    Raises ServerStopping where the server itself cancelled it before anything was written.
+    """
     working = asyncio.current_task()
     watch = asyncio.ensure_future(exchange.gone())
     if working is None:
@@ -107,8 +111,9 @@ async def _until_gone(exchange: Exchange, work: Coroutine[Any, Any, None]) -> No
     try:
         await work
     except asyncio.CancelledError:
-        if not hung_up or working.uncancel() > 0:
-            raise
+        working.uncancel()
+        if not hung_up and not exchange.is_started:
+            raise STOPPING from None
     finally:
         watch.remove_done_callback(stop)
         watch.cancel()

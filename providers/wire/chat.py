@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from structlog import get_logger
@@ -12,7 +13,7 @@ from providers.engine.errors import EngineError
 from providers.engine.events import Event
 from providers.wire.chat_answer import DONE, Chunks, Gathered, cost_usd, sse, usage_body
 from providers.wire.chat_request import ChatRequest, parse
-from providers.wire.errors import internal_body, openai_body
+from providers.wire.errors import STOPPING, internal_body, openai_body
 from providers.wire.http import Exchange, Headers, Heart
 
 log = get_logger(__name__)
@@ -53,6 +54,21 @@ async def _plain(exchange: Exchange, caller: Caller, asked: ChatRequest) -> None
 
 
 async def _stream(exchange: Exchange, caller: Caller, asked: ChatRequest) -> None:
+    """After the first byte a failure is the stream's last event, and never a clean end.
+
+    Without [DONE]: neither SDK takes a missing one for an error, so the event must say it.
+    """
+    try:
+        await _write_stream(exchange, caller, asked)
+    except (Exception, asyncio.CancelledError) as failure:
+        if not exchange.is_started:
+            raise
+        await exchange.write(sse(_last_words(failure, exchange)), more=False)
+        if isinstance(failure, asyncio.CancelledError):
+            raise
+
+
+async def _write_stream(exchange: Exchange, caller: Caller, asked: ChatRequest) -> None:
     chunks = Chunks(asked.request, int(time.time()), include_usage=asked.include_usage)
     heart: Heart | None = None
     try:
@@ -63,18 +79,19 @@ async def _stream(exchange: Exchange, caller: Caller, asked: ChatRequest) -> Non
             async for event in answer.events:
                 await _write(heart, chunks, event)
         await exchange.write(_end(chunks, answer, asked), more=False)
-    except EngineError as error:
-        if not exchange.is_started:
-            raise
-        await _fail(exchange, openai_body(error))
-    except Exception:
-        if not exchange.is_started:
-            raise
-        log.exception("stream_broken", request_id=str(exchange.id))
-        await _fail(exchange, internal_body(str(exchange.id)))
     finally:
         if heart is not None:
             heart.stop()
+
+
+def _last_words(failure: BaseException, exchange: Exchange) -> dict[str, object]:
+    if isinstance(failure, EngineError):
+        return openai_body(failure)
+    if isinstance(failure, asyncio.CancelledError):
+        # Of no use to who hung up, but when the server stops the reader is still there.
+        return openai_body(STOPPING)
+    log.error("stream_broken", request_id=str(exchange.id), exc_info=failure)
+    return internal_body(str(exchange.id))
 
 
 async def _write(heart: Heart, chunks: Chunks, event: Event) -> None:
@@ -89,11 +106,6 @@ def _end(chunks: Chunks, answer: Answer, asked: ChatRequest) -> bytes:
     if asked.include_usage and usage is not None:
         return chunks.usage(usage, answer.call.cost_nano) + DONE
     return DONE
-
-
-async def _fail(exchange: Exchange, body: dict[str, object]) -> None:
-    """Without [DONE]: neither SDK takes a missing one for an error, so the event must say it."""
-    await exchange.write(sse(body), more=False)
 
 
 def _answer_headers(answer: Answer) -> Headers:

@@ -24,6 +24,16 @@ class BodyTooLarge(engine.RequestRejected):
     code = "body_too_large"
 
 
+class ServerStopping(engine.EngineError):
+    """The server is told to end, and the time to drain is over."""
+
+    code = "server_stopping"
+    may_retry = True
+
+
+STOPPING = ServerStopping("The server is being restarted. Ask again in a moment.", retry_after_s=2)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """How a class looks outside. `openai_code` None: clients read it as "no particular code"."""
@@ -87,6 +97,7 @@ TABLE: dict[type[engine.EngineError], Row] = {
     engine.LedgerUnavailable: Row(
         "INTERNAL_ERROR", 503, _SERVER, "ledger_unavailable", "api_error"
     ),
+    ServerStopping: Row("INTERNAL_ERROR", 503, _SERVER, "server_stopping", "overloaded_error"),
     engine.Cancelled: Row("INTERNAL_ERROR", 499, _SERVER, "cancelled", "api_error"),
 }
 

@@ -30,7 +30,7 @@ TABLES = (
 
 
 @pytest.fixture(scope="session")
-def conninfo(django_db_setup: None, django_db_blocker: Any) -> str:
+def conninfo(committed_database: None, django_db_blocker: Any) -> str:
     with django_db_blocker.unblock():
         settings = connection.settings_dict
         assert settings["NAME"].startswith("test_"), "these tests delete what they find"
