@@ -28,6 +28,7 @@ __all__ = [
     "check_saved",
     "open_answer",
     "probe_all",
+    "probe_one",
     "route_names",
     "run",
     "start",
@@ -97,6 +98,13 @@ async def probe_all() -> dict[int, Checked]:
     found = await asyncio.gather(*(_probe(wired, each) for each in first.values()))
     by_provider = dict(zip(first, found, strict=True))
     return {pk: by_provider[each.provider] for pk, each in deployments.items()}
+
+
+async def probe_one(deployment_id: int) -> Checked | None:
+    """Ask the provider of one deployment its free question; None: it is not in use."""
+    wired = await wiring.here()
+    deployment = wired.catalog.deployments.get(deployment_id)
+    return None if deployment is None else await _probe(wired, deployment)
 
 
 def run(work: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:

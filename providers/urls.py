@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from providers.views import costs, settings, setup, sign_in
+from providers.views import costs, health, settings, setup, sign_in
 from providers.views.settings import budgets, keys, members, providers, routes
 
 app_name = "providers"
@@ -19,6 +19,10 @@ _people = [
 _operator = [
     path("costs/", costs.costs, name="costs"),
     path("costs/attempts.csv", costs.costs_csv, name="costs_csv"),
+    path("health/", health.health, name="health"),
+    path("health/board/", health.health_board, name="health_board"),
+    path("health/pill/", health.health_pill, name="health_pill"),
+    path("health/test/<int:deployment_id>/", health.health_test, name="health_test"),
 ]
 
 _members = [

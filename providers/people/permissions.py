@@ -83,6 +83,9 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:costs": C.SEE_OWN_USE,
     "providers:costs_csv": C.SEE_OWN_USE,
     "providers:health": C.SEE_HEALTH,
+    "providers:health_board": C.SEE_HEALTH,
+    "providers:health_pill": C.SIGNED_IN,
+    "providers:health_test": C.SEE_HEALTH,
     # settings
     "providers:settings": C.SEE_SETTINGS,
     "providers:providers": C.MANAGE_PROVIDERS,

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from providers.health import pulse
+from providers.health.board import Verdict
 from providers.models import Team, User
-from providers.people.permissions import required
+from providers.people.permissions import Capability, required
 from providers.people.standing import Standing, standing_of_user
 
 THEMES = ("system", "light", "dark")
@@ -26,12 +28,17 @@ class NavItem:
 
 @dataclass(frozen=True)
 class Shell:
-    """`team` None: signed out, or a person without a team. `nav` holds only what they may open."""
+    """`team` None: signed out, or a person without a team. `nav` holds only what they may open.
+
+    `verdict` is what is known of the system's health without asking; None: not yet.
+    """
 
     nav: list[NavItem] = field(default_factory=list)
     teams: list[Team] = field(default_factory=list)
     team: Team | None = None
     team_url: str = ""
+    verdict: Verdict | None = None
+    may_see_health: bool = False
     themes: tuple[str, ...] = THEMES
 
 
@@ -56,6 +63,8 @@ def context(request: HttpRequest) -> dict[str, Shell]:
             teams=list(standing.teams),
             team=standing.team,
             team_url=_address("providers:choose_team") or "",
+            verdict=pulse.known(),
+            may_see_health=standing.may(Capability.SEE_HEALTH),
         )
     }
 

@@ -5,6 +5,19 @@ document.addEventListener("htmx:config:request", (event) => {
   if (token) event.detail.ctx.request.headers["X-CSRFToken"] = token;
 });
 
+// Parts that ask again by themselves: not while nobody looks, and not silently when it fails.
+document.addEventListener("htmx:before:request", (event) => {
+  if (document.hidden && event.target.matches?.("[data-polls]")) event.preventDefault();
+});
+for (const name of ["htmx:error", "htmx:response:error"]) {
+  document.addEventListener(name, (event) => {
+    event.target.closest?.("[data-polls]")?.classList.add("stale");
+  });
+}
+document.addEventListener("htmx:after:swap", (event) => {
+  event.target.closest?.("[data-polls]")?.classList.remove("stale");
+});
+
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
   if (opener) document.getElementById(opener.dataset.opens)?.showModal();
@@ -96,5 +109,21 @@ customElements.define("time-ago", class extends HTMLElement {
     const [, unit, size] = steps.find(([limit]) => Math.abs(seconds) < limit);
     time.title = at.toLocaleString();
     time.textContent = new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
+  }
+});
+
+// <count-down data-seconds="17">17 s</count-down>
+customElements.define("count-down", class extends HTMLElement {
+  static observedAttributes = ["data-seconds"];
+  connectedCallback() {
+    this.timer = setInterval(() => this.show(), 500);
+  }
+  disconnectedCallback() { clearInterval(this.timer); }
+  attributeChangedCallback(_name, _old, seconds) {
+    this.until = Date.now() + Number(seconds) * 1000;
+  }
+  show() {
+    const words = `${Math.max(0, Math.ceil((this.until - Date.now()) / 1000))} s`;
+    if (this.textContent !== words) this.textContent = words;
   }
 });

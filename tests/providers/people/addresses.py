@@ -35,6 +35,8 @@ SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "key_id": lambda _world, team, user: a_key(team, user).pk,
     "provider_id": lambda _world, _team, _user: a_route().targets.get().deployment.provider_id,
     "route_id": lambda _world, _team, _user: a_route().pk,
+    # Belongs to no team; one that exists would be asked for real.
+    "deployment_id": lambda _world, _team, _user: 0,
     "budget_id": lambda _world, team, _user: a_budget(team).pk,
     "membership_id": lambda world, team, user: world.membership(user, team).pk,
 }
