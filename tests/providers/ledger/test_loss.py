@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from providers.engine.errors import BudgetExceeded, LedgerUnavailable
 from providers.ledger import check, recovery
+from providers.ledger.group_commit import GroupCommit
 from providers.ledger.pool import Pool, connect
 from providers.ledger.postgres import PostgresLedger
 from tests.providers.ledger.ledgers import Books, aside, attempt, intent
@@ -192,3 +193,19 @@ async def recover(*, at_s: float) -> int:
 
 async def audit() -> tuple[str, ...]:
     return (await aside(check.run)).differences
+
+
+async def test_the_queue_is_bounded(books: Books) -> None:
+    answered = asyncio.Event()
+
+    async def answer(items: Sequence[int]) -> Sequence[int]:
+        await answered.wait()
+        return items
+
+    batches = GroupCommit[int, int](answer, on_abandoned=lambda _: None, most=1, room=2)
+    waiting = [asyncio.create_task(batches.join(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(LedgerUnavailable, match="Too many requests wait"):
+        await waiting[2]
+    answered.set()
+    assert await asyncio.gather(*waiting[:2]) == [0, 1]
