@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
+from django.conf import settings
 from django.db import close_old_connections, connections
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
@@ -19,11 +20,13 @@ from structlog import get_logger
 from providers.catalog import environment, snapshot
 from providers.credentials import ring
 from providers.credentials.opened import OpenedSecrets, read_sealed
+from providers.engine.adapters.anthropic_messages import AnthropicMessagesAdapter
 from providers.engine.adapters.demo import DemoAdapter
 from providers.engine.adapters.openai_chat import OpenAIChatAdapter
 from providers.engine.errors import LedgerUnavailable
 from providers.engine.pipeline import Engine
 from providers.engine.ports import Adapter
+from providers.engine.steps.breaker import Limits as BreakerLimits
 from providers.engine.upstream import Upstream
 from providers.ledger import pool as ledger_pool
 from providers.ledger.postgres import PostgresLedger
@@ -176,6 +179,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         for adapter in (
             DemoAdapter(asyncio.sleep),
             OpenAIChatAdapter(upstream),
+            AnthropicMessagesAdapter(upstream),
         )
     }
     ledger = PostgresLedger(await ledger_pool.connect(conninfo()))
@@ -189,6 +193,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         sleep=asyncio.sleep,
         random=random.random,  # noqa: S311 - jitter, not a secret
         utcnow=timezone.now,
+        breaker_limits=_breaker_limits(),
     )
     pool = await ledger_pool.connect(conninfo(), most=2)
     rows = KeyRows(pool)
@@ -205,6 +210,16 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         verifier=verifier,
         last_used=last_used,
         pool=pool,
+    )
+
+
+def _breaker_limits() -> BreakerLimits:
+    calls = settings.GAIWEB.calls
+    return BreakerLimits(
+        threshold=calls.breaker_threshold,
+        rest_s=calls.breaker_reset_s,
+        probes=calls.breaker_probes,
+        successes=calls.breaker_successes,
     )
 
 
