@@ -127,18 +127,23 @@ IN_SPAN = """
 e.at >= ledger_first_instant(%(first)s::date, %(zone)s)
 AND e.at < ledger_first_instant(%(last)s::date + 1, %(zone)s)
 """
+# Summed once into cells of a day and a group; the other sums are sums of cells.
 _SUMS = f"""
-SELECT day, key, coalesce(sum(cost_nano), 0)::bigint, count(*) FILTER (WHERE attempt <= 1),
-    count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
-    coalesce(sum(cost_nano) FILTER (WHERE is_unconfirmed), 0)::bigint,
-    count(*) FILTER (WHERE cost_nano IS NULL),
-    coalesce(sum(cost_nano) FILTER (WHERE status <> 'ok'), 0)::bigint,
-    coalesce(sum(cache_read_tokens), 0)
-FROM (
-    SELECT e.*, (e.at AT TIME ZONE %(zone)s)::date AS day, {{key}} AS key
+WITH cells AS (
+    SELECT (e.at AT TIME ZONE %(zone)s)::date AS day, {{key}} AS key, sum(e.cost_nano) AS cost,
+        count(*) FILTER (WHERE e.attempt <= 1) AS requests, count(*) AS attempts,
+        sum(e.input_tokens) AS input, sum(e.output_tokens) AS output,
+        sum(e.cost_nano) FILTER (WHERE e.is_unconfirmed) AS unconfirmed,
+        count(*) FILTER (WHERE e.cost_nano IS NULL) AS unpriced,
+        sum(e.cost_nano) FILTER (WHERE e.status <> 'ok') AS wasted,
+        sum(e.cache_read_tokens) AS cache_read
     FROM providers_entry e WHERE {IN_SPAN} AND {VISIBLE}
-) e
-GROUP BY GROUPING SETS ((day, key), (day), (key), ())
+    GROUP BY 1, 2
+)
+SELECT day, key, coalesce(sum(cost), 0), coalesce(sum(requests), 0), coalesce(sum(attempts), 0),
+    coalesce(sum(input), 0), coalesce(sum(output), 0), coalesce(sum(unconfirmed), 0),
+    coalesce(sum(unpriced), 0), coalesce(sum(wasted), 0), coalesce(sum(cache_read), 0)
+FROM cells GROUP BY GROUPING SETS ((day, key), (day), (key), ())
 """  # noqa: S608  the only part filled in is one of _KEYS
 _HOURS = f"""
 SELECT floor(extract(epoch FROM e.at - m.midnight) / 3600)::int, {{key}},
