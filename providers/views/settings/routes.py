@@ -45,9 +45,9 @@ class TargetForm(PageForm):
         empty_label=None,
     )
     model = forms.CharField(label="Model", max_length=200)
-    input_price = _price("Input price")
-    output_price = _price("Output price")
-    max_output = forms.IntegerField(label="Longest answer", required=False, min_value=1)
+    input_price = _price("Input, $ per M tokens")
+    output_price = _price("Output, $ per M tokens")
+    max_output = forms.IntegerField(label="Longest answer, tokens", required=False, min_value=1)
 
     @property
     def target(self) -> Target:
@@ -63,10 +63,10 @@ class TargetForm(PageForm):
 
 @dataclass(frozen=True)
 class ShownPrice:
-    """USD per million tokens; `source` in words: who says so."""
+    """Dollars per million tokens, as they are read; `source` in words: who says so."""
 
-    input_usd: Decimal
-    output_usd: Decimal
+    input_usd: str
+    output_usd: str
     source: str
 
 
@@ -232,8 +232,8 @@ def _stored(deployment: Deployment) -> dict[str, Any]:
     return {
         "provider": deployment.provider.name,
         "model": deployment.model,
-        "input_price": own and own.input_usd.normalize(),
-        "output_price": own and own.output_usd.normalize(),
+        "input_price": own and f"{own.input_usd.normalize():f}",
+        "output_price": own and f"{own.output_usd.normalize():f}",
         "max_output": deployment.max_output_tokens,
     }
 
@@ -248,10 +248,17 @@ def _route_row(route: Route) -> RouteRow:
     return RouteRow(route, targets, any(target.price is None for target in targets))
 
 
+def _dollars(amount: Decimal) -> str:
+    """Write `$0.60`, and as many digits more as there are."""
+    text = f"{amount.normalize():f}"
+    whole, _, fraction = text.partition(".")
+    return f"${whole}.{fraction.ljust(2, '0')}"
+
+
 def _shown(price: Price | None) -> ShownPrice | None:
     if price is None:
         return None
     by = {"operator": "your price", "demo": "free"}.get(
         price.version.split(" ")[0], "published price"
     )
-    return ShownPrice(price.input.normalize(), price.output.normalize(), by)
+    return ShownPrice(_dollars(price.input), _dollars(price.output), by)

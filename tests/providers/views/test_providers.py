@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from providers import catalog
+from providers.models import Provider
+from tests.providers.people.conftest import World
+from tests.providers.views.conftest import As
+
+KEY = "sk-proj-" + "y" * 40 + "a3F9"
+
+
+def test_a_key_is_write_only_after_saving(world: World, as_user: As):
+    client = as_user(world.otto)
+    client.post("/settings/providers/new/", {"vendor": "openai", "name": "openai", "key": KEY})
+    provider = Provider.objects.get()
+    pages = [
+        client.get("/settings/providers/").content.decode(),
+        client.get(f"/settings/providers/{provider.pk}/").content.decode(),
+    ]
+
+    assert all("…a3F9" in page for page in pages)
+    assert all(KEY not in page and KEY[:-4] not in page for page in pages)
+    assert "by otto@example.com" in pages[0]
+
+
+def test_a_refused_form_keeps_the_input_but_never_the_key(world: World, as_user: As):
+    values = {
+        "vendor": "compatible",
+        "name": "Bad Name",
+        "base_url": "https://x.example",
+        "key": KEY,
+    }
+    page = as_user(world.otto).post("/settings/providers/new/", values)
+
+    assert page.status_code == 422
+    assert b'value="Bad Name"' in page.content
+    assert b'id="id_name_error"' in page.content
+    assert KEY.encode() not in page.content
+
+
+def test_an_empty_key_keeps_the_stored_one(world: World, as_user: As):
+    provider = catalog.add_provider(name="openai", kind="openai_chat", secret=KEY)
+    before = bytes(provider.credentials.get().sealed)
+    as_user(world.otto).post(f"/settings/providers/{provider.pk}/", {"base_url": "", "key": ""})
+
+    assert bytes(provider.credentials.get().sealed) == before
+
+
+def test_a_stored_key_does_not_follow_to_another_address(world: World, as_user: As):
+    provider = catalog.add_provider(name="openai", kind="openai_chat", secret=KEY)
+    page = as_user(world.otto).post(
+        f"/settings/providers/{provider.pk}/", {"base_url": "https://evil.example/v1", "key": ""}
+    )
+
+    provider.refresh_from_db()
+    assert page.status_code == 422
+    assert b'id="id_key_error"' in page.content
+    assert provider.base_url == ""
+
+
+def test_the_test_button_asks_nobody_before_there_is_a_key(world: World, as_user: As):
+    answer = as_user(world.otto).post("/settings/providers/test/", {"vendor": "openai", "key": ""})
+
+    assert b"Paste a key" in answer.content
+
+
+def test_the_test_button_refuses_a_senseless_address(world: World, as_user: As):
+    values = {"vendor": "compatible", "key": KEY, "base_url": "http://x.example"}
+    answer = as_user(world.otto).post("/settings/providers/test/", values)
+
+    assert b"unencrypted" in answer.content
+    assert KEY.encode() not in answer.content
+
+
+def test_what_the_environment_gave_is_not_edited_here(world: World, as_user: As):
+    provider = Provider.objects.create(name="groq", kind="openai_chat", from_environment=True)
+    client = as_user(world.otto)
+    page = client.get("/settings/providers/").content
+    removed = client.post(f"/settings/providers/{provider.pk}/remove/", follow=True)
+
+    assert b"come from the environment" in page
+    assert f'/settings/providers/{provider.pk}/"'.encode() not in page
+    assert b"remove its key there" in removed.content
+    assert Provider.objects.exists()
+
+
+def test_a_provider_is_switched_off_and_on_again(world: World, as_user: As):
+    provider = catalog.add_provider(name="demo", kind="demo")
+    client = as_user(world.otto)
+    client.post(f"/settings/providers/{provider.pk}/switch/")
+
+    assert b"Switched off" in client.get("/settings/providers/").content
