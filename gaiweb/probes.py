@@ -25,8 +25,13 @@ class Readiness:
     `faults` names what fails and why, in words that hold no address and no secret.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        pending: Callable[[], list[str]] = schema.pending,
+    ) -> None:
         self.now = now
+        self.pending = pending
         self.checked_at = float("-inf")
         self.is_migrated = False
         self.faults: dict[str, str] = {}
@@ -54,7 +59,7 @@ class Readiness:
             cursor.execute("SELECT 1")
         # Once complete it stays so for this process: its code does not change.
         if not self.is_migrated:
-            missing = len(schema.pending())
+            missing = len(self.pending())
             self.is_migrated = not missing
             if missing:
                 faults["migrations"] = f"{missing} to apply"

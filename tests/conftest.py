@@ -6,7 +6,10 @@ Ada owns the organisation; Ben is a member of the team `builders`; Cleo is a str
 from __future__ import annotations
 
 import ipaddress
+import os
+import shutil
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +59,40 @@ def committed_database(
         yield
         connection.close_pool()
         teardown_databases(names, 0, keepdb=keep)
+
+
+_PROGRAMS = {"browser": "chromium", "redis": "redis-server"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a program that this machine lacks."""
+    for marker, program in _PROGRAMS.items():
+        if shutil.which(program) is None:
+            lacking = pytest.mark.skip(reason=f"{program} is not installed")
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(lacking)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was not tested, and why."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if not skipped:
+        return
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    terminalreporter.section("NOT TESTED ON THIS MACHINE", sep="!", red=True, bold=True)
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"  {count:>4} tests: {reason}")
+    terminalreporter.line("  `.ci/run` installs what is missing and refuses to skip.")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where everything was installed, a skipped test is a fault."""
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    has_skipped = reporter is not None and reporter.stats.get("skipped")
+    if "GAIWEB_CI" in os.environ and has_skipped and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 class RealNetwork(Exception):

@@ -6,12 +6,12 @@ Only DATABASE_URL counts: a server of one's own instead of the embedded one.
 import os
 from pathlib import Path
 
-_PREFIXES = ("OPENAI_", "ANTHROPIC_", "GROQ_", "GEMINI_", "OLLAMA_", "FEATURE_", "GAIWEB_")
-_NAMES = {"CONFIG_PATH", "REDIS_URL", "CELERY_BROKER_URL", "HOST", "PORT", "ALLOWED_HOSTS"}
+from gaiweb.config import Config, names
 
-for _name in list(os.environ):
-    if (_name in _NAMES or _name.startswith(_PREFIXES)) and _name != "GAIWEB_CI":
-        del os.environ[_name]
+for _entry in names.declared(Config):
+    if _entry.name != "DATABASE_URL":
+        os.environ.pop(_entry.name, None)
+    os.environ.pop(f"{_entry.name}_FILE", None)
 os.environ["ENVIRONMENT"] = "test"
 # Kept between runs, so that only the first one makes a cluster.
 os.environ["GAIWEB_DATA_DIR"] = str(Path(__file__).resolve().parent.parent / ".gaiweb" / "tests")

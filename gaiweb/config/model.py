@@ -47,7 +47,7 @@ class Config(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     environment: Literal["development", "test", "staging", "production"] = _setting(
-        "ENVIRONMENT", "development", "Where this runs; outside development logs are JSON."
+        "ENVIRONMENT", "development", "Where this runs; in staging and production logs are JSON."
     )
     host: str = _setting("HOST", "127.0.0.1", "Address on which `make run` listens.")
     port: int = _setting("PORT", 8000, "Port on which `make run` listens.", ge=1, le=65535)

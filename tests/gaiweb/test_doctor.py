@@ -1,0 +1,60 @@
+"""`manage.py doctor`."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from providers.models import Credential, Provider
+
+pytestmark = pytest.mark.django_db
+
+
+def examined() -> dict[str, Any]:
+    out = io.StringIO()
+    call_command("doctor", json=True, stdout=out)
+    return json.loads(out.getvalue())
+
+
+def checks(report: dict[str, Any]) -> dict[str, bool | None]:
+    return {check["name"]: check["is_well"] for check in report["checks"]}
+
+
+def test_a_sound_installation_has_no_fault_and_every_value_has_a_source() -> None:
+    report = examined()
+    assert False not in checks(report).values()
+    assert {"database", "migrations", "key ring", "broker", "providers"} <= set(checks(report))
+    sources = {entry["name"]: entry["source"] for entry in report["settings"]}
+    assert sources["ENVIRONMENT"] == "environment"
+    assert sources["SECRET_KEY"] == "generated"
+
+
+def test_a_fault_decides_the_exit_code() -> None:
+    last = MigrationLoader(connection).graph.leaf_nodes("providers")[0]
+    MigrationRecorder(connection).record_unapplied(*last)
+    with pytest.raises(SystemExit, match="1"):
+        examined()
+
+
+def test_a_credential_that_the_ring_cannot_open_is_a_fault() -> None:
+    provider = Provider.objects.create(name="p", kind="demo")
+    Credential.objects.create(
+        provider=provider, sealed=b"x", wrapped_key=b"y", ring_key="lost", hint="abcd"
+    )
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("doctor", stdout=out)
+    assert "lacks lost" in out.getvalue()
+
+
+def test_a_misspelt_name_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAIWEB_METRICTOKEN", "x")
+    words = [check["words"] for check in examined()["checks"] if check["is_well"] is None]
+    assert any("GAIWEB_METRICTOKEN" in each for each in words)
