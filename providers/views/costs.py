@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from providers.people.permissions import Capability
 from providers.people.standing import Standing, standing_of
 from providers.reports import export, periods, spending
 from providers.reports.cost_chart import CostChart, cost_chart
 from providers.reports.periods import Period, PeriodError
 from providers.reports.spending import Group, GroupSpend, Spending, Viewer
+from providers.reports.viewers import viewer_of
 
 ROWS = 100
 
@@ -81,7 +81,7 @@ def costs_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     except PeriodError as fault:
         return HttpResponse(str(fault), status=422, content_type="text/plain; charset=utf-8")
     return StreamingHttpResponse(
-        _pieces(export.csv_pieces(period.span, _viewer(standing_of(request)))),
+        _pieces(export.csv_pieces(period.span, viewer_of(standing_of(request)))),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": (
@@ -108,7 +108,7 @@ def _page(standing: Standing, query: QueryDict) -> CostPage:
         period = periods.chosen(query, zone=zone, now=now)
     except PeriodError as error:
         period, fault = periods.default(zone=zone, now=now), str(error)
-    viewer = _viewer(standing)
+    viewer = viewer_of(standing)
     groups = _groups(viewer)
     group = next((one for one in groups if one == query.get("by")), groups[0])
     found = spending.spend_by_day(period.span, group, viewer)
@@ -126,15 +126,6 @@ def _page(standing: Standing, query: QueryDict) -> CostPage:
         chart=chart,
         csv_url=f"{reverse('providers:costs_csv')}?{_address(query, {})}",
     )
-
-
-def _viewer(standing: Standing) -> Viewer:
-    """Take the widest that the role gives: every team, the active team, or one's own use."""
-    if standing.may(Capability.SEE_ALL_COSTS):
-        return Viewer(sees_all=True)
-    if standing.team is not None and standing.may(Capability.SEE_TEAM_COSTS):
-        return Viewer(team_ids=(standing.team.pk,))
-    return Viewer(user_id=standing.user.pk)
 
 
 def _groups(viewer: Viewer) -> list[Group]:
