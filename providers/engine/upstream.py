@@ -26,10 +26,12 @@ from providers.engine.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from providers.engine.patience import Patience
 from providers.engine.routes import Deployment
 
 _SILENCES = (httpx.ReadTimeout, TimeoutError, aiohttp.SocketTimeoutError)
 _FAILURES = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError)
+_BROKEN = (*_SILENCES, *_FAILURES)
 _IDLE_CONNECTION_S = 90.0
 
 
@@ -130,19 +132,25 @@ class Upstream:
         self, response: httpx.Response, deployment: Deployment
     ) -> AsyncGenerator[bytes, None]:
         chunks = aiter(_decompressed(response))
+        name = deployment.name
+        patience = Patience(deployment.idle_timeout_s)
         received = 0
-        while True:
-            with _within_body(deployment.name):
-                async with asyncio.timeout(deployment.idle_timeout_s):
-                    chunk = await anext(chunks, None)
-            if chunk is None:
-                return
-            received += len(chunk)
-            if received > self.most_response_bytes:
-                raise UpstreamGarbled(
-                    f"{deployment.name} sent more than {self.most_response_bytes:,} bytes."
-                )
-            yield chunk
+        try:
+            while True:
+                try:
+                    chunk = await patience.next(chunks)
+                except _BROKEN as error:
+                    raise _broken(name, error) from error
+                if chunk is None:
+                    return
+                received += len(chunk)
+                if received > self.most_response_bytes:
+                    raise UpstreamGarbled(
+                        f"{name} sent more than {self.most_response_bytes:,} bytes."
+                    )
+                yield chunk
+        finally:
+            patience.close()
 
     def _transport_for(self, deployment: Deployment, url: httpx.URL) -> httpx.AsyncBaseTransport:
         if not deployment.is_local and is_literal(url.host) and not is_public(url.host):
@@ -263,13 +271,9 @@ def _before_headers(name: str) -> Generator[None]:
         raise UpstreamUnavailable(f"{name} could not be reached.") from error
 
 
-@contextmanager
-def _within_body(name: str) -> Generator[None]:
-    try:
-        yield
-    except _SILENCES as error:
-        raise UpstreamTimeout(f"{name} fell silent in the middle of its answer.") from error
-    except httpx.DecodingError as error:
-        raise UpstreamGarbled(f"{name} sent a body that does not decompress.") from error
-    except _FAILURES as error:
-        raise StreamCut(f"{name} broke off in the middle of its answer.") from error
+def _broken(name: str, error: Exception) -> UpstreamError:
+    if isinstance(error, _SILENCES):
+        return UpstreamTimeout(f"{name} fell silent in the middle of its answer.")
+    if isinstance(error, httpx.DecodingError):
+        return UpstreamGarbled(f"{name} sent a body that does not decompress.")
+    return StreamCut(f"{name} broke off in the middle of its answer.")

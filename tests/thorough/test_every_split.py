@@ -1,6 +1,7 @@
 """Every recorded stream, byte by byte and at 200 random splits (long ones at 50).
 
-It takes seconds, so it is not in tests/engine."""
+It takes seconds, so it is not in tests/engine.
+"""
 
 from __future__ import annotations
 

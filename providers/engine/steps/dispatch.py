@@ -188,7 +188,7 @@ class _Progress:
             self.record.may_be_billed = True
 
     def _count(self, event: Event) -> None:
-        if isinstance(event, TextDelta | ReasoningDelta):
+        if isinstance(event, (TextDelta, ReasoningDelta)):
             text = event.text
         elif isinstance(event, ToolCallDelta):
             text = event.arguments

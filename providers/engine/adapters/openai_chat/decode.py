@@ -87,61 +87,56 @@ class _Answer:
         self._calls = ToolCalls(attempt.call.id)
         self._reason: str | None = None
 
-    def take(self, frame: ServerEvent) -> Iterator[Event]:
+    def take(self, frame: ServerEvent) -> list[Event]:
         piece = _parsed(frame.data, self._deployment.name)
         if piece.get("error") or frame.name == "error":
             raise error_in(self._deployment, piece, self._incoming, self._secret)
-        choices = piece.get("choices")
-        if isinstance(choices, list):
-            for choice in _objects(cast("list[object]", choices)):
-                yield from self._take_choice(choice)
+        found: list[Event] = []
+        for choice in _objects(piece.get("choices")):
+            self._take_choice(choice, found)
         usage = _usage(piece)
         if usage is not None:
-            yield UsageReported(usage)
+            found.append(UsageReported(usage))
+        return found
 
-    def end(self) -> Iterator[Event]:
+    def end(self) -> list[Event]:
         if self._reason == "error":
             raise UpstreamUnavailable(f"{self._deployment.name} failed while it answered.")
-        yield from self._calls.whole()
         usual = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP
-        yield Finish(_REASONS.get(self._reason or "", usual))
+        return [*self._calls.whole(), Finish(_REASONS.get(self._reason or "", usual))]
 
-    def _take_choice(self, choice: Fields) -> Iterator[Event]:
+    def _take_choice(self, choice: Fields, found: list[Event]) -> None:
         said = choice.get("delta") or choice.get("message")
         if isinstance(said, dict):
-            yield from self._take_delta(cast("Fields", said))
+            self._take_delta(cast("Fields", said), found)
         reason = choice.get("finish_reason")
         if isinstance(reason, str):
             self._reason = reason
 
-    def _take_delta(self, delta: Fields) -> Iterator[Event]:
+    def _take_delta(self, delta: Fields, found: list[Event]) -> None:
         # DeepSeek and vLLM use the longer name, Groq, OpenRouter and Cerebras the shorter.
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-        if isinstance(reasoning, str) and reasoning:
-            yield ReasoningDelta(reasoning)
+        if reasoning and isinstance(reasoning, str):
+            found.append(ReasoningDelta(reasoning))
         for content in (delta.get("content"), delta.get("refusal")):
+            if not content:
+                continue
             if isinstance(content, str):
-                if content:
-                    yield TextDelta(content)
-            elif isinstance(content, list):
-                yield from _parts(cast("list[object]", content))
-        calls = delta.get("tool_calls")
-        if isinstance(calls, list):
-            for fragment in _objects(cast("list[object]", calls)):
-                yield self._calls.take(fragment)
+                found.append(TextDelta(content))
+            else:
+                found.extend(_parts(content))
+        found.extend(map(self._calls.take, _objects(delta.get("tool_calls"))))
 
 
-def _parts(content: list[object]) -> Iterator[Event]:
+def _parts(content: object) -> Iterator[Event]:
     """Read Mistral's list of parts, in which a thought is itself a list of texts."""
     for part in _objects(content):
         text = part.get("text")
-        if isinstance(text, str) and text:
+        if text and isinstance(text, str):
             yield TextDelta(text)
-        thought = part.get("thinking")
-        if isinstance(thought, list):
-            for piece in _objects(cast("list[object]", thought)):
-                if piece.get("text"):
-                    yield ReasoningDelta(str(piece["text"]))
+        for thought in _objects(part.get("thinking")):
+            if thought.get("text"):
+                yield ReasoningDelta(str(thought["text"]))
 
 
 def _usage(piece: Fields) -> Usage | None:
@@ -178,10 +173,11 @@ def _inner(fields: Fields, name: str) -> Fields:
     return cast("Fields", value) if isinstance(value, dict) else {}
 
 
-def _objects(values: list[object]) -> Iterator[Fields]:
-    for value in values:
-        if isinstance(value, dict):
-            yield cast("Fields", value)
+def _objects(value: object) -> list[Fields]:
+    """Take the objects out of what should be a list of them."""
+    if not value or not isinstance(value, list):
+        return []
+    return [cast("Fields", each) for each in cast("list[object]", value) if isinstance(each, dict)]
 
 
 def _parsed(data: bytes, name: str) -> Fields:
