@@ -2,7 +2,7 @@ PYTHON ?= python3.11
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check docs lock format
+.PHONY: run test check docs screenshots lock format
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python manage.py up
@@ -22,6 +22,9 @@ check: $(VENV)/.development
 
 docs: $(VENV)/.runtime
 	$(BIN)/python -m gaiweb.config.table
+
+screenshots: $(VENV)/.development
+	$(BIN)/python docs/screenshots.py
 
 format: $(VENV)/.development
 	$(BIN)/ruff check --fix .
