@@ -52,7 +52,6 @@ app = Celery("gaiweb")
 app.conf.update(
     _broker(),
     beat_schedule=_beat(),
-    beat_scheduler="celery.beat:Scheduler",
     broker_connection_retry_on_startup=True,
     task_ignore_result=True,
     task_acks_late=True,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import warnings
 from typing import Any
 
@@ -12,16 +15,23 @@ from gaiweb.celery import app
 
 
 def main() -> None:
+    threading.excepthook = _end_with
     # Whoever starts the product decides who runs it; messages are JSON, never pickle.
     warnings.simplefilter("ignore", SecurityWarning)
     # Celery's own `-B` forks a second process, which would outlive a killed worker.
-    beat: Any = EmbeddedService(app, thread=True)
+    beat: Any = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
     worker = app.Worker(quiet=True, without_gossip=True, without_mingle=True)
     beat.start()
     try:
         worker.start()
     finally:
         beat.stop()
+
+
+def _end_with(failure: threading.ExceptHookArgs) -> None:
+    """End the worker when its clock fails: the supervisor starts both again."""
+    threading.__excepthook__(failure)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
