@@ -1,0 +1,28 @@
+"""The list of steps that a reader sees first is the list of files, in the order they are composed."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+from providers.engine import pipeline, steps
+
+FILES = {path.stem for path in Path(steps.__file__).parent.glob("*.py")} - {"__init__"}
+
+
+def _listed() -> list[str]:
+    return re.findall(r"^    (\w+)", pipeline.__doc__ or "", re.MULTILINE)
+
+
+def test_every_step_is_listed_where_readers_begin() -> None:
+    assert set(_listed()) == FILES
+
+
+def test_steps_are_composed_in_the_order_listed() -> None:
+    source = inspect.getsource(pipeline.Engine.__post_init__)
+    call_steps = re.findall(r"self\.(\w+)\.open,", source[source.index("call_steps") :])
+    attempt_steps = re.findall(r"(Retry|_budget|breakers|RateLimit)\b.*\.open", source)
+    assert [name.strip("_") for name in call_steps] == _listed()[:3]
+    assert _listed()[3:] == ["fallback", "retry", "budget", "breaker", "rate_limit", "dispatch"]
+    assert attempt_steps[:4] == ["Retry", "_budget", "breakers", "RateLimit"]
