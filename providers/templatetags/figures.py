@@ -52,7 +52,10 @@ def milliseconds(duration: int | None) -> str:
 
 @register.filter
 def percent(share: float | None) -> str:
-    """Of a share between 0 and 1; never rounds a fault away: 99.97 stays below 100."""
+    """Of a share between 0 and 1; never rounds a fault away: 99.97 stays below 100.
+
+    The space before the sign does not break.
+    """
     if share is None:
         return UNKNOWN
     text = f"{share * 100:.1f}"
@@ -60,7 +63,7 @@ def percent(share: float | None) -> str:
         text = "99.9"
     elif text == "0.0" and share > 0:
         text = "<0.1"
-    return f"{EXACT.get(text, text)} %"
+    return f"{EXACT.get(text, text)}\u00a0%"
 
 
 @register.filter

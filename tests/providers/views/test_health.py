@@ -35,7 +35,7 @@ def test_the_page_says_in_words_how_each_deployment_does(world: World):
 
     text = get(world, "otto", "/health/")
 
-    assert "87.5 %" in text
+    assert "87.5\u00a0%" in text
     assert "few samples" in text
     assert "Overloaded (529)" in text
     assert "No traffic" in text
