@@ -27,6 +27,7 @@ from providers.engine.errors import LedgerUnavailable
 from providers.engine.pipeline import Engine
 from providers.engine.ports import Adapter
 from providers.engine.steps.breaker import Limits as BreakerLimits
+from providers.engine.steps.validation import Validation
 from providers.engine.upstream import Upstream
 from providers.ledger import pool as ledger_pool
 from providers.ledger.postgres import PostgresLedger
@@ -193,7 +194,10 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         sleep=asyncio.sleep,
         random=random.random,  # noqa: S311 - jitter, not a secret
         utcnow=timezone.now,
+        validation=_validation(),
         breaker_limits=_breaker_limits(),
+        first_wait_s=settings.GAIWEB.calls.backoff_base_s,
+        longest_wait_s=settings.GAIWEB.calls.backoff_max_s,
     )
     pool = await ledger_pool.connect(conninfo(), most=2)
     rows = KeyRows(pool)
@@ -210,6 +214,13 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         verifier=verifier,
         last_used=last_used,
         pool=pool,
+    )
+
+
+def _validation() -> Validation:
+    features = settings.GAIWEB.features
+    return Validation(
+        allows_tools=features.enable_tools, allows_streaming=features.enable_streaming
     )
 
 

@@ -53,7 +53,9 @@ class Features(Group):
     """Switches of the guide."""
 
     enable_tools: bool = Field(default=True, description="Callers may offer tools to a model.")
-    enable_streaming: bool = Field(default=True, description="Answers may be streamed.")
+    enable_streaming: bool = Field(
+        default=True, description="Callers of `/v1` may ask for a stream."
+    )
     enable_multi_step: bool = Field(default=True, description="A prompt may take several steps.")
     max_steps_per_user: int = Field(
         20, description="Most model steps of one prompt.", ge=1, le=1000

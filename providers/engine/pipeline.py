@@ -65,6 +65,7 @@ class Engine:
 
     `open_timeout_s` is what opening an answer may take in all, retries and fallbacks included;
     each deployment of a route gets its slice. `hold_ttl_s` must outlast the longest answer.
+    Waits between retries grow from `first_wait_s` to `longest_wait_s`.
     """
 
     adapters: Mapping[str, Adapter]
@@ -80,6 +81,8 @@ class Engine:
     validation: Validation = field(default_factory=Validation)
     caller_limits: CallerLimits = field(default_factory=CallerLimits)
     breaker_limits: BreakerLimits = field(default_factory=BreakerLimits)
+    first_wait_s: float = 1.0
+    longest_wait_s: float = 30.0
     breakers: Breakers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,7 +99,7 @@ class Engine:
             ended=self.observer.attempt_ended,
         )
         attempt_steps: list[StepOpen[Attempt]] = [
-            Retry(self.now, self.sleep, self.random).open,
+            Retry(self.now, self.sleep, self.random, self.first_wait_s, self.longest_wait_s).open,
             self._budget.open_attempt,
             self.breakers.open,
             RateLimit(self.now, self.sleep).open,

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from providers.engine.call import Call, Stream, input_bytes
+from providers.engine.call import Call, Source, Stream, input_bytes
 from providers.engine.errors import InvalidRequest
 from providers.engine.ports import Open
 from providers.engine.request import CompletionRequest, Image, Message, Role, Text, ToolResult
@@ -23,10 +23,13 @@ class Validation:
     most_bytes: int = 20_000_000
     most_stops: int = 16
     most_tools: int = 256
+    allows_tools: bool = True
+    allows_streaming: bool = True
 
     @asynccontextmanager
     async def open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
         self.check(call.request)
+        self._check_switches(call)
         async with open_next(call) as stream:
             yield stream
 
@@ -42,6 +45,14 @@ class Validation:
         _check_count("stop", len(request.stop), self.most_stops)
         _check_count("tools", len(request.tools), self.most_tools)
         _check_tool_choice(request)
+
+    def _check_switches(self, call: Call) -> None:
+        if call.request.tools and not self.allows_tools:
+            raise InvalidRequest("Tools are switched off here; leave them out.", param="tools")
+        # The playground's own page always streams: it is callers who may not ask for it.
+        is_asked = call.request.stream and call.caller.source is Source.GATEWAY
+        if is_asked and not self.allows_streaming:
+            raise InvalidRequest("Streaming is switched off here; ask without.", param="stream")
 
     def _check_messages(self, messages: tuple[Message, ...]) -> None:
         if not messages:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from providers.engine.call import Call, Caller, Source
 from providers.engine.errors import InvalidRequest
 from providers.engine.request import Message, Reasoning, Role, Tool
 from providers.engine.steps.validation import Validation
-from tests.fakes import a_request
+from tests.fakes import a_request, a_route
 
 TOOL = Tool("look", "", {})
 EMPTY = Message(Role.USER, ())
@@ -47,3 +50,32 @@ def test_a_size_is_told_in_numbers() -> None:
 
 def test_what_is_unset_is_not_judged() -> None:
     Validation().check(a_request("Hello", tools=(TOOL,), tool_choice="look", temperature=0.0))
+
+
+async def asked(validation: Validation, source: Source, **fields: Any) -> None:
+    @asynccontextmanager
+    async def onwards(_: Call) -> AsyncGenerator[Any]:
+        yield None
+
+    call = Call(a_request("Hello", **fields), Caller(source), a_route(), deadline=1.0)
+    async with validation.open(call, onwards):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("switches", "fields", "param"),
+    [
+        ({"allows_tools": False}, {"tools": (TOOL,)}, "tools"),
+        ({"allows_streaming": False}, {"stream": True}, "stream"),
+    ],
+)
+async def test_what_is_switched_off_is_refused_by_name(
+    switches: dict[str, bool], fields: dict[str, Any], param: str
+) -> None:
+    with pytest.raises(InvalidRequest, match="switched off") as caught:
+        await asked(Validation(**switches), Source.GATEWAY, **fields)
+    assert caught.value.param == param
+
+
+async def test_the_playground_streams_whatever_callers_may() -> None:
+    await asked(Validation(allows_streaming=False), Source.PLAYGROUND, stream=True)
