@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+# Carriers' addresses, which overlay networks such as Tailscale use as private ones.
+_SHARED = IPv4Network("100.64.0.0/10")
+# Of AWS in IPv6 and of Alibaba; the others' is link-local.
+_METADATA = (IPv6Address("fd00:ec2::254"), IPv4Address("100.100.100.200"))
 
 
-def is_public(address: str) -> bool:
-    """Tell whether `address` is on the public internet.
+def may_reach(address: str, *, is_local: bool) -> bool:
+    """Tell whether a provider may live at `address`: on the public internet, as a rule.
 
-    False for private, loopback, link-local (clouds keep their metadata there), shared, reserved
-    and multicast ones, for IPv4 hidden in IPv6, and for what is no address at all.
+    A local one may also be on this machine or in a private network. Link-local addresses, where
+    clouds keep their metadata, and other special ones are nobody's. IPv4 hidden in IPv6 is judged
+    as what it is; what is no address at all is refused.
     """
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    inner = _ipv4_inside(ip)
-    if inner is not None:
-        ip = inner
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    ip = _ipv4_inside(ip) or ip
+    if ip.is_link_local or ip.is_unspecified or ip.is_multicast or ip in _METADATA:
+        return False
+    if ip.is_global and not ip.is_reserved:
+        return True
+    return is_local and (ip.is_private or ip in _SHARED)
 
 
 def is_literal(host: str) -> bool:

@@ -17,7 +17,7 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
-from providers.engine.addresses import is_exempt, is_literal, is_public
+from providers.engine.addresses import is_exempt, is_literal, may_reach
 from providers.engine.errors import (
     StreamCut,
     UpstreamError,
@@ -33,6 +33,7 @@ _SILENCES = (httpx.ReadTimeout, TimeoutError, aiohttp.SocketTimeoutError)
 _FAILURES = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError)
 _BROKEN = (*_SILENCES, *_FAILURES)
 _IDLE_CONNECTION_S = 90.0
+_PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class Upstream:
             patience.close()
 
     def _transport_for(self, deployment: Deployment, url: httpx.URL) -> httpx.AsyncBaseTransport:
-        if not deployment.is_local and is_literal(url.host) and not is_public(url.host):
+        if is_literal(url.host) and not may_reach(url.host, is_local=deployment.is_local):
             raise _refused(deployment.name)
         if self.transport is not None:
             return self.transport
@@ -167,7 +168,7 @@ class Upstream:
     def _new_transport(self, *, is_local: bool, proxy: str | None) -> AiohttpTransport:
         resolver = self.resolver or aiohttp.ThreadedResolver()
         # The proxy's own address may well be private.
-        guarded = resolver if is_local or proxy else _GuardedResolver(resolver)
+        guarded = resolver if proxy else _GuardedResolver(resolver, is_local=is_local)
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
@@ -197,16 +198,17 @@ class Upstream:
 
 
 class _GuardedResolver(AbstractResolver):
-    """Hands out public addresses only; the connector then connects to these and no others."""
+    """Hands out allowed addresses only; the connector then connects to these and no others."""
 
-    def __init__(self, inner: AbstractResolver) -> None:
+    def __init__(self, inner: AbstractResolver, *, is_local: bool) -> None:
         self._inner = inner
+        self._is_local = is_local
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         found = await self._inner.resolve(host, port, family)
-        if not all(is_public(result["host"]) for result in found):
+        if not all(may_reach(result["host"], is_local=self._is_local) for result in found):
             raise _refused(host)
         return found
 
@@ -234,11 +236,15 @@ def _request(outgoing: Outgoing) -> httpx.Request:
         raise UpstreamMisconfigured(f"{deployment.name} has no valid base URL.") from error
     if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
         raise UpstreamMisconfigured(f"{deployment.name} has no valid base URL.")
+    headers = {"user-agent": "gaiweb", **outgoing.headers}
+    body = outgoing.body
+    if body is not None and len(body) > _PIECE_BYTES:
+        headers["content-length"] = str(len(body))
     return httpx.Request(
-        "GET" if outgoing.body is None else "POST",
+        "GET" if body is None else "POST",
         url,
-        headers={"user-agent": "gaiweb", **outgoing.headers},
-        content=outgoing.body,
+        headers=headers,
+        content=body if body is None or len(body) <= _PIECE_BYTES else _pieces(body),
         extensions={"timeout": {"connect": deployment.connect_timeout_s}},
     )
 
@@ -249,6 +255,12 @@ def _decompressed(response: httpx.Response) -> AsyncIterable[bytes]:
     if "content-encoding" in response.headers or not isinstance(stream, httpx.AsyncByteStream):
         return response.aiter_bytes()
     return stream
+
+
+async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:
+    """Hand a large body over bit by bit: in one piece it would hold up everybody on the loop."""
+    for place in range(0, len(body), _PIECE_BYTES):
+        yield body[place : place + _PIECE_BYTES]
 
 
 async def _close(response: httpx.Response) -> None:

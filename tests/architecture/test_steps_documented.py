@@ -1,4 +1,4 @@
-"""The list of steps that a reader sees first is the list of files, in the order they are composed."""
+"""The list of steps that a reader sees first is the list of files, composed in that order."""
 
 from __future__ import annotations
 
