@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from gaiweb.metrics import metrics
 from gaiweb.pages import home
+from providers.rest.api import api
 
 # Of allauth's addresses only those that work without sign-up and without a mail server.
 accounts = [
@@ -20,6 +21,7 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("-/admin/", admin.site.urls),
     path("", include(accounts)),
+    path("api/v1/", api.urls),
     path("", include("providers.urls")),
     path("", include("conversations.urls")),
 ]

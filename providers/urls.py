@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from providers.rest.docs import api_docs
 from providers.views import costs, health, settings, setup, sign_in
 from providers.views.settings import budgets, keys, members, providers, routes
 
@@ -70,6 +71,7 @@ _keys = [
 urlpatterns: list[URLPattern | URLResolver] = [
     *_people,
     *_operator,
+    path("api/v1/docs/", api_docs, name="api_docs"),
     path("settings/", settings.first, name="settings"),
     path("settings/providers/", include(_providers)),
     path("settings/routes/", include(_routes)),

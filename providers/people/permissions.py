@@ -86,6 +86,9 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:health_board": C.SEE_HEALTH,
     "providers:health_pill": C.SIGNED_IN,
     "providers:health_test": C.SEE_HEALTH,
+    # scripts
+    "providers:api_docs": C.SIGNED_IN,
+    "api:*": C.OWN_AUTH,
     # settings
     "providers:settings": C.SEE_SETTINGS,
     "providers:providers": C.MANAGE_PROVIDERS,

@@ -67,6 +67,17 @@ def revoke(key: VirtualKey) -> None:
     key.refresh_from_db(fields=["revoked_at"])
 
 
+def holder(secret: str) -> VirtualKey:
+    """Find the live key with its user and team, for the REST interface. Raises InvalidKey."""
+    presented = secrets.digest(secret, secrets.pepper())
+    live = VirtualKey.objects.filter(digest=presented, revoked_at=None, user__is_active=True)
+    key = live.select_related("user", "team").first()
+    has_expired = key and key.expires_at and key.expires_at <= timezone.now()
+    if key is None or has_expired or not may_use_team(key.user, key.team):
+        raise secrets.InvalidKey
+    return key
+
+
 def may_use_team(user: User, team: Team) -> bool:
     """Tell who may spend for it: its members and admins, and owners for every team."""
     if user.role == OrganisationRole.OWNER:
