@@ -1,0 +1,127 @@
+"""`provider add`, `route add`, `key issue`: for scripts, safe to repeat, errors with a way out."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from providers.models import Credential, Price, Provider, Route, Team, User, VirtualKey
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*words: str) -> Any:
+    out = StringIO()
+    call_command(*words, "--json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+@pytest.fixture
+def acme(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_KEY", "sk-acme-canary")
+    run(
+        *["provider", "add", "acme", "--kind", "openai_chat", "--base-url", "https://acme.test/v1"],
+        "--key-env",
+        "ACME_KEY",
+    )
+
+
+def test_a_provider_is_added_with_the_key_of_a_variable(acme: None) -> None:
+    told = run(*[
+        "provider",
+        "add",
+        "acme",
+        "--kind",
+        "openai_chat",
+        "--base-url",
+        "https://acme.test/v1",
+    ])
+    assert told == {
+        "provider": "acme",
+        "kind": "openai_chat",
+        "base_url": "https://acme.test/v1",
+        "local": False,
+        "route": None,
+    }
+    assert Provider.objects.count() == Credential.objects.count() == 1
+
+
+def test_the_demo_provider_brings_its_route() -> None:
+    assert run("provider", "add", "demo", "--kind", "demo")["route"] == "demo"
+    assert run("provider", "add", "demo", "--kind", "demo")["route"] == "demo"
+    assert Route.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("provider add x --kind openai_chat", "--key-env: A provider of kind openai_chat needs"),
+        ("provider add x --kind openai_chat --key-env NOT_SET", "--key-env: NOT_SET is not set"),
+        ("provider add x --kind openai_chat --base-url http://h", "--base-url: .*--?local|local"),
+        ("provider add X! --kind demo", "NAME: "),
+        ("provider add x --kind pigeon", "--kind: invalid choice"),
+        ("route add r --to nobody/m", "--to: .*manage.py provider add nobody"),
+        ("route add r --to acme", "--to: "),
+        ("route add r --to acme/m --input-price 1", "--output-price: give both"),
+        ("route add r --to acme/m --input-price x --output-price 1", "--input-price: 'x'"),
+        ("route add r --to acme/m --max-output 0", "--max-output: "),
+        ("route add", "PUBLIC"),
+        ("key issue --user nobody@x.org --name n", "--user: .*manage.py member add"),
+        ("key issue --user ben@example.org --name n --team nowhere", "--team: .*builders"),
+    ],
+)
+def test_an_error_names_the_argument_and_the_way_out(
+    acme: None, ben: User, words: str, error: str
+) -> None:
+    with pytest.raises(CommandError, match=error):
+        run(*words.split())
+
+
+def test_a_route_is_added_with_prices_and_repeating_changes_nothing(acme: None) -> None:
+    words = "route add gpt --to acme/one --to acme/two --input-price 2.5 --output-price 10"
+    told = run(*words.split(), "--max-output", "100")
+    assert told == {"route": "gpt", "to": ["acme/one", "acme/two"], "unpriced": []}
+    assert run(*words.split(), "--max-output", "100") == told
+    assert Price.objects.count() == 2
+
+
+def test_a_route_without_a_price_is_told(acme: None) -> None:
+    assert run(*["route", "add", "gpt", "--to", "acme/unheard-of"])["unpriced"] == [
+        "acme/unheard-of"
+    ]
+
+
+def test_a_key_is_shown_once_and_rotated_on_demand(ben: User, team: Team) -> None:
+    words = f"key issue --user {ben.email} --name laptop".split()
+    told = run(*words)
+    assert told["key"].startswith(told["prefix"])
+    assert told["team"] == team.slug
+    with pytest.raises(CommandError, match="--name: .*--rotate"):
+        run(*words)
+    assert run(*words, "--rotate")["key"] != told["key"]
+    assert VirtualKey.objects.filter(revoked_at=None).count() == 1
+
+
+def test_words_are_for_people_and_json_for_scripts(ben: User) -> None:
+    out = StringIO()
+    call_command("key", "issue", "--user", ben.email, "--name", "laptop", stdout=out)
+    secret, words = out.getvalue().strip().split("\n")
+    assert secret.startswith("gai_")
+    assert "shown once" in words
+
+
+def test_no_secret_is_told_back(acme: None, capsys: pytest.CaptureFixture[str]) -> None:
+    told = run(*[
+        "provider",
+        "add",
+        "acme",
+        "--kind",
+        "openai_chat",
+        "--base-url",
+        "https://acme.test/v1",
+    ])
+    assert "canary" not in json.dumps(told) + str(capsys.readouterr())
