@@ -169,3 +169,10 @@ def test_the_pages_fit_a_phone_and_are_accessible(
         wide = owners.evaluate("document.documentElement.scrollWidth")
         assert wide <= size["width"]
         axe(owners)
+
+
+@pytest.mark.parametrize("table", ["", "providers/entry/", "providers/organisation/1/change/"])
+def test_the_raw_tables_keep_to_the_content_policy(owners: Page, url: str, table: str) -> None:
+    owners.goto(f"{url}/-/admin/{table}")
+
+    expect(owners.locator("#site-name")).to_contain_text("raw tables")
