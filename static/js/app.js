@@ -108,7 +108,7 @@ customElements.define("time-ago", class extends HTMLElement {
     const steps = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [Infinity, "day", 86400]];
     const [, unit, size] = steps.find(([limit]) => Math.abs(seconds) < limit);
     time.title = at.toLocaleString();
-    time.textContent = new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
+    time.textContent = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: this.dataset.width ?? "long" }).format(Math.trunc(seconds / size), unit);
   }
 });
 

@@ -32,6 +32,8 @@ export function startFollowing(composer) {
   addEventListener("scroll", () => {
     if (fromEnd() <= NEAR_PX && getSelection().isCollapsed) { follows = true; hidePill(); }
   }, { passive: true });
+  // The box covers the end when it grows.
+  if (composer) new ResizeObserver(grew).observe(composer);
   document.addEventListener("run-grew", grew);
   document.body.addEventListener("run-ended", grew);
 }
