@@ -121,8 +121,8 @@ LEFT JOIN LATERAL (
 ) good ON true
 LEFT JOIN LATERAL (
     SELECT e.at, e.error_code, e.http_status FROM providers_entry e
-    WHERE e.provider = p.name AND e.model = d.model AND e.error_code = ANY (%(judged)s)
-        AND e.at >= %(since)s
+    WHERE e.provider = p.name AND e.model = d.model AND e.error_code <> ''
+        AND e.error_code = ANY (%(judged)s) AND e.at >= %(since)s
     ORDER BY e.at DESC LIMIT 1
 ) bad ON true
 ORDER BY p.name, d.model

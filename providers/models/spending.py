@@ -221,6 +221,12 @@ class Entry(models.Model):
             models.Index(fields=["at"]),
             models.Index(fields=["team", "at"]),
             models.Index(fields=["provider", "model", "at"]),
+            # The health page looks for the last error of each deployment.
+            models.Index(
+                fields=["provider", "model", "at"],
+                condition=~models.Q(error_code=""),
+                name="entries_that_failed",
+            ),
         ]
 
     def __str__(self) -> str:
