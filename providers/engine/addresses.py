@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -11,6 +12,7 @@ _SHARED = IPv4Network("100.64.0.0/10")
 _METADATA = (IPv6Address("fd00:ec2::254"), IPv4Address("100.100.100.200"))
 
 
+@lru_cache(maxsize=1024)
 def may_reach(address: str, *, is_local: bool) -> bool:
     """Tell whether a provider may live at `address`: on the public internet, as a rule.
 
@@ -30,6 +32,7 @@ def may_reach(address: str, *, is_local: bool) -> bool:
     return is_local and (ip.is_private or ip in _SHARED)
 
 
+@lru_cache(maxsize=1024)
 def is_literal(host: str) -> bool:
     try:
         ip_address(host.partition("%")[0])
