@@ -27,6 +27,8 @@ def run(argv: list[str]) -> None:
         config = settings.GAIWEB
     except ConfigInvalid as invalid:
         _give_up(f"The configuration cannot be used:\n{invalid}", 2)
+    # A command has one thread: a pool would only wait for a server that does not answer.
+    settings.DATABASES["default"]["OPTIONS"].pop("pool")
     name = argv[1] if len(argv) > 1 else ""
     needs_database = name not in _WITHOUT_DATABASE and not {"-h", "--help"} & set(argv)
     server: AbstractContextManager[object] = nullcontext()
@@ -41,6 +43,8 @@ def run(argv: list[str]) -> None:
         _give_up(str(failure), 1)
     except KeyboardInterrupt:
         _give_up("Interrupted.", 130)
+    except PermissionError as error:
+        _give_up(f"{error.filename} may not be used by this user; it is another's.", 1)
 
 
 def _prepare_tables(name: str, *, is_ours: bool) -> None:

@@ -17,6 +17,7 @@ from django.db import OperationalError, connection
 from prometheus_client.multiprocess import mark_process_dead
 
 from gaiweb import static
+from gaiweb.config import BASE_DIR
 from gaiweb.embedded import claim, postgres, readiness, schema
 from gaiweb.embedded.supervisor import Program, Supervisor
 from providers.people import accounts
@@ -73,7 +74,7 @@ def _prepare() -> None:
     except OperationalError as error:
         raise CommandError(f"The database does not answer: {error} Check DATABASE_URL.") from error
     finally:
-        _let_go()
+        connection.close()
     if newer:
         raise CommandError(
             f"A newer version made the database: it has {newer[0]}. Update the code."
@@ -85,20 +86,17 @@ def _setup_path() -> str | None:
     try:
         return accounts.setup_link()
     finally:
-        _let_go()
-
-
-def _let_go() -> None:
-    """Close the pool too: this process keeps no connection while it only watches."""
-    connection.close()
-    connection.close_pool()  # type: ignore[attr-defined]  # Postgres's wrapper has it
+        connection.close()
 
 
 def _programs() -> list[Program]:
     metrics: Path = settings.GAIWEB.data_dir / "metrics"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(mode=0o700)
-    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1"}
+    # The code is found wherever we were called from; relative paths in settings stay as they are.
+    code = os.pathsep.join(filter(None, [str(BASE_DIR), os.environ.get("PYTHONPATH")]))
+    ours = {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1", "PYTHONPATH": code}
+    environ = {**os.environ, **ours}
 
     def forget_gauges(pid: int) -> None:
         mark_process_dead(pid, str(metrics))  # type: ignore[no-untyped-call]  # untyped library
