@@ -63,7 +63,7 @@ def _page(
     transcript = history.transcript(conversation) if conversation else history.Transcript([], None)
     page = shown.Playground(
         conversation=conversation,
-        choices=_choices(conversation, past.conversations, routes),
+        choices=_choices(conversation, past.conversations, routes, request.GET.get("model", "")),
         bubbles=shown.bubbles_of(transcript),
         earlier=transcript.earlier,
         history=past,
@@ -141,8 +141,9 @@ def _choices(
     conversation: Conversation | None,
     past: Sequence[Conversation],
     routes: Sequence[gateway.RouteInfo],
+    wanted: str = "",
 ) -> Choices:
-    """Take the thread's own; a new thread goes on with the route used last, if it is still here."""
+    """Take the thread's own; a new thread the route of its link, else the one used last."""
     if conversation is not None:
         return Choices(
             conversation.route,
@@ -152,7 +153,7 @@ def _choices(
         )
     names = [route.name for route in routes]
     used = [thread.route for thread in past if thread.route in names]
-    return Choices(next(iter(used or names), ""))
+    return Choices(wanted if wanted in names else next(iter(used or names), ""))
 
 
 def _gauge(standing: Standing, conversation: Conversation | None) -> shown.Gauge | None:

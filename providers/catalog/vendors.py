@@ -55,44 +55,44 @@ _CARDS = (
 VENDORS: Mapping[str, Vendor] = {vendor.id: vendor for vendor in _CARDS}
 
 
-def vendor_of_key(secret: str) -> Vendor | None:
-    """Guess by the longest prefix that fits; None: it tells nothing."""
-    fitting = [each for each in _CARDS if each.key_prefix and secret.startswith(each.key_prefix)]
-    return max(fitting, key=lambda vendor: len(vendor.key_prefix), default=None)
+@dataclass(frozen=True, slots=True, repr=False)
+class Connection:
+    """What is typed on a card. `address` and `is_local` count where the vendor asks for them.
 
-
-def connect(
-    vendor: Vendor,
-    *,
-    address: str = "",
-    secret: str = "",
-    model: str = "",
-    prices: OwnPrice | None = None,
-    by: User | None = None,
-) -> Route:
-    """Make the vendor's provider and a route named like its model. Raises CatalogError.
-
-    An address in plain http is taken for one in your own network.
+    `model` empty: the vendor's; `prices` None: the published ones.
     """
-    address = address if vendor.asks_address else ""
+
+    vendor: Vendor
+    address: str = ""
+    is_local: bool = False
+    secret: str = ""
+    model: str = ""
+    prices: OwnPrice | None = None
+
+
+def connect(wanted: Connection, by: User | None = None) -> Route:
+    """Make the vendor's provider and a route named like its model. Raises CatalogError."""
+    vendor = wanted.vendor
+    address = wanted.address if vendor.asks_address else ""
     with transaction.atomic():
         provider = add_provider(
             name=_name(vendor, address),
             kind=vendor.kind,
             base_url=address,
-            is_local=urlsplit(address).scheme == "http",
-            secret=secret.strip() or None,
+            is_local=wanted.is_local and vendor.asks_address,
+            secret=wanted.secret.strip() or None,
             by=by,
         )
-        return _route(provider, vendor, model.strip() or vendor.model, prices)
+        return _route(provider, wanted)
 
 
-def _route(provider: Provider, vendor: Vendor, model: str, prices: OwnPrice | None) -> Route:
-    if vendor.kind == "demo":
+def _route(provider: Provider, wanted: Connection) -> Route:
+    if provider.kind == "demo":
         return lead_demo_route(provider)
+    model = wanted.model.strip() or wanted.vendor.model
     if not model:
         raise CatalogError("Name the model that prompts go to first.", field="model")
-    return add_route(name=model, targets=[f"{provider.name}/{model}"], prices=prices)
+    return add_route(name=model, targets=[f"{provider.name}/{model}"], prices=wanted.prices)
 
 
 def _name(vendor: Vendor, address: str) -> str:

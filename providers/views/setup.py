@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from providers import catalog
 from providers.catalog import OwnPrice
-from providers.catalog.vendors import VENDORS, Vendor, connect
+from providers.catalog.vendors import VENDORS, Connection, Vendor, connect
 from providers.ledger import budgets
 from providers.ledger.budgets import InvalidBudget
 from providers.models import Budget, Provider, Scope
@@ -26,8 +26,6 @@ from providers.people.standing import standing_of
 from providers.views.forms import PageForm, go_on
 from providers.views.shell import places
 from providers.views.sign_in import BACKEND
-
-FIRST_PROMPT = "Explain in three sentences why the sky is blue, then write a haiku about it."
 
 
 class OwnerForm(PageForm):
@@ -58,6 +56,9 @@ class ProviderForm(PageForm):
     )
     base_url = forms.CharField(
         label="Base URL", required=False, help_text="Such as https://api.groq.com/openai/v1"
+    )
+    is_local = forms.BooleanField(
+        label="It is in my own network: allow http, and private addresses", required=False
     )
     key = forms.CharField(
         label="API key",
@@ -161,25 +162,26 @@ def guard_rail(request: HttpRequest) -> HttpResponse:
 
 
 def _connect(request: HttpRequest, form: ProviderForm) -> None:
-    route = connect(
-        VENDORS[form.cleaned_data["vendor"]],
-        address=form.cleaned_data["base_url"],
-        secret=form.cleaned_data["key"],
-        model=form.cleaned_data["model"],
+    values = form.cleaned_data
+    wanted = Connection(
+        vendor=VENDORS[values["vendor"]],
+        address=values["base_url"],
+        is_local=values["is_local"],
+        secret=values["key"],
+        model=values["model"],
         prices=form.prices,
-        by=standing_of(request).user,
     )
+    route = connect(wanted, by=standing_of(request).user)
     request.session["setup_route"] = route.name
 
 
 def _playground(request: HttpRequest) -> str:
-    """Where the wizard ends: a prompt is written already, only Run is left to press."""
+    """Where the wizard ends: the model is chosen, a prompt written; only Run is left to press."""
     start = next(
         (place.url for place in places(request, standing_of(request))), resolve_url("home")
     )
-    wanted = {"prompt": FIRST_PROMPT, "model": request.session.get("setup_route", "")}
-    query = urlencode({name: value for name, value in wanted.items() if value})
-    return f"{start}?{query}"
+    route = request.session.get("setup_route")
+    return f"{start}?{urlencode({'model': route})}" if route else start
 
 
 def _show(request: HttpRequest, name: str, page: SetupPage, **more: object) -> HttpResponse:
