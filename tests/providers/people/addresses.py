@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from conversations.models import Conversation, Message, Run, RunState
 from providers import catalog
 from providers.ledger.budgets import parse_scope, set_budget
 from providers.models import Budget, Route, Team, User, VirtualKey
@@ -24,6 +25,13 @@ def a_budget(team: Team) -> Budget:
     )
 
 
+def a_thread(team: Team, user: User) -> Conversation:
+    thread = Conversation.objects.create(team=team, user=user, route="demo")
+    Message.objects.create(conversation=thread, role="user", text="Hello")
+    Run.objects.create(conversation=thread, user=user, state=RunState.DONE)
+    return thread
+
+
 def a_key(team: Team, user: User) -> VirtualKey:
     unique = f"{team.pk}-{user.pk}"
     values = {"prefix": unique, "digest": unique.encode(), "team": team}
@@ -38,6 +46,9 @@ SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     # Belongs to no team; one that exists would be asked for real.
     "deployment_id": lambda _world, _team, _user: 0,
     "budget_id": lambda _world, team, _user: a_budget(team).pk,
+    "conversation_id": lambda _world, team, user: a_thread(team, user).pk,
+    "message_id": lambda _world, team, user: a_thread(team, user).messages.get().pk,
+    "run_id": lambda _world, team, user: a_thread(team, user).runs.get().pk,
     "membership_id": lambda world, team, user: world.membership(user, team).pk,
 }
 """How to fill an address's argument with a thing of that team, held by that person."""

@@ -6,21 +6,33 @@ from itertools import product as product_of
 
 import pytest
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.test import Client
 from django.urls import path
 
+from conversations.views.pages import owned
 from gaiweb.urls import urlpatterns as product
 from providers.models import User
+from providers.people import permissions
 from providers.people.permissions import Capability, capabilities, required
 from providers.people.standing import standing_of_user
-from tests.providers.people.addresses import SAMPLES, Address, every_address
+from tests.providers.people.addresses import SAMPLES, Address, a_thread, every_address
 from tests.providers.people.conftest import World
 
 METHODS = ("get", "post")
 ROLES = ("vic", "mia", "ben", "otto", "ada")
 OF_NO_TEAM = {"token", "provider_id", "route_id"}
-ASKS_OUTSIDE = {"providers:provider_check"}
+USES_THE_ENGINE = {
+    "providers:provider_check",
+    "conversations:playground",
+    "conversations:thread",
+    "conversations:retry",
+    "conversations:events",
+    "conversations:stop",
+}
+"""Who passes wakes the engine, which reads committed rows only: their journeys are elsewhere."""
+TYPED = {"conversations:run_in": {"text": "Hello", "route": "demo"}}
+"""What a form must hold for its view to look further."""
 OPEN = {Capability.PUBLIC, Capability.OWN_AUTH}
 
 urlpatterns = [*product, path("forgotten/", lambda _request: HttpResponse(), name="forgotten")]
@@ -42,24 +54,36 @@ def test_every_address_is_in_the_table(address: Address):
     assert set(address.arguments) <= set(SAMPLES), "tell addresses.SAMPLES how to fill it"
 
 
+def test_the_table_holds_no_address_that_is_gone():
+    named = {name for name in permissions.ADDRESSES if not name.endswith(":*")}
+
+    assert named <= {address.name for address in ADDRESSES}
+
+
 @walk(ADDRESSES)
 def test_a_role_passes_where_the_table_says_so(world: World, address: Address):
     capability = required(address.name)
     for name, method in product_of(ROLES, METHODS):
         user: User = getattr(world, name)
         allowed = capability in OPEN or standing_of_user(user).may(capability)
-        if allowed and address.name in ASKS_OUTSIDE and method == "post":
+        if allowed and address.name in USES_THE_ENGINE:
             continue
         status = visit(user, method, address.of_team(world, world.search, user))
 
         assert (status != 403) == allowed, f"{name} got {status} from {method}"
 
 
-@walk([each for each in ADDRESSES if set(each.arguments) - OF_NO_TEAM])
+def names_something_of_a_team(address: Address) -> bool:
+    # A thread's page asks the engine first; `test_a_thread_is_its_persons_own` stands for it.
+    return bool(set(address.arguments) - OF_NO_TEAM) and address.name != "conversations:thread"
+
+
+@walk([each for each in ADDRESSES if names_something_of_a_team(each)])
 def test_nobody_reaches_what_belongs_to_another_team(world: World, address: Address):
     for name, method in product_of(("vic", "mia", "ben"), METHODS):
         user: User = getattr(world, name)
-        status = visit(user, method, address.of_team(world, world.billing, world.cleo))
+        url = address.of_team(world, world.billing, world.cleo)
+        status = visit(user, method, url, TYPED.get(address.name))
 
         assert status in {403, 404, 405}, f"{name} got {status} from {method}"
 
@@ -73,12 +97,20 @@ def test_a_stranger_is_sent_to_sign_in(world: World, address: Address):
     assert (fragment.status_code, fragment["HX-Redirect"]) == (401, "/sign-in/")
 
 
-def visit(user: User, method: str, url: str) -> int:
+def test_a_thread_is_its_persons_own(world: World):
+    thread = a_thread(world.search, world.mia)
+    assert owned(standing_of_user(world.mia), thread.pk) == thread
+    for name in ("ben", "cleo", "ada"):
+        with pytest.raises(Http404):
+            owned(standing_of_user(getattr(world, name)), thread.pk)
+
+
+def visit(user: User, method: str, url: str, data: dict[str, str] | None = None) -> int:
     """Status of a request whose effects are undone."""
     with transaction.atomic():
         CLIENT.cookies.clear()
         CLIENT.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-        status: int = getattr(CLIENT, method)(url).status_code
+        status: int = getattr(CLIENT, method)(url, data).status_code
         transaction.set_rollback(True)
     return status
 
