@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from conversations.runs.events import Kind, LogEvent
 from providers.engine.call import Caller, Source
 from providers.engine.events import NoticeKind
 from providers.engine.request import CompletionRequest, Role
+from providers.ledger import receipts
 from providers.models import User
 
 LIVE = (RunState.RUNNING, RunState.STOPPING)
@@ -133,6 +135,7 @@ def conclude(order: Order, ending: Ending, last: Sequence[LogEvent]) -> bool:
     run = Run.objects.select_for_update().get(pk=order.run_id)
     if run.state not in LIVE:
         return False
+    _charge(ending, order.request.id)
     _write(run, order.message_id, ending)
     RunEvent.objects.bulk_create(
         RunEvent(run=run, seq=event.seq, kind=event.kind, data=event.data) for event in last
@@ -153,6 +156,28 @@ def interrupt(run_id: UUID) -> bool:
     number = (log.aggregate(last=Max("seq"))["last"] or 0) + 1
     RunEvent.objects.create(run=run, seq=number, kind=Kind.ERROR, data=ending.error)
     return True
+
+
+def _charge(ending: Ending, request_id: UUID) -> None:
+    """Take the booked cost: it has the attempts of an answer that never opened, too."""
+    receipt = receipts.of_request(request_id)
+    if receipt is not None:
+        ending.cost_nano = receipt.cost_nano
+        ending.is_estimated |= receipt.is_unconfirmed
+
+
+def price_interrupted(since: datetime) -> int:
+    """Fill in what was booked for interrupted answers once their holds had expired."""
+    unpriced = Generation.objects.filter(
+        run__state=RunState.INTERRUPTED, run__ended_at__gt=since, cost_nano=None
+    )
+    booked = [(answer, receipts.of_request(answer.pk)) for answer in unpriced]
+    for answer, receipt in booked:
+        if receipt is not None:
+            answer.cost_nano = receipt.cost_nano
+            answer.is_estimated = receipt.is_unconfirmed
+            answer.save(update_fields=["cost_nano", "is_estimated"])
+    return sum(receipt is not None for _, receipt in booked)
 
 
 def _from_log(lines: Sequence[tuple[str, dict[str, Any]]]) -> Ending:

@@ -56,7 +56,7 @@ def _charged(generation: Generation, error: dict[str, Any]) -> str:
     if error.get("charged") == "no" or generation.cost_nano == 0:
         return "Nothing was charged."
     if generation.cost_nano is not None:
-        return "What had arrived was charged:"
+        return "It was charged:"
     if error["code"] == "interrupted":
         return "What had arrived is charged by estimate once its hold expires."
-    return "Nothing was booked here; the provider may count it all the same."
+    return "Nothing was booked for it."

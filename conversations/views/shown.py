@@ -92,6 +92,12 @@ class Playground:
     may_add_routes: bool
 
     @property
+    def gone_route(self) -> str:
+        """The thread's route if nobody can use it any more: another one has to be chosen."""
+        names = {route.name for route in self.routes}
+        return "" if self.choices.route in names else self.choices.route
+
+    @property
     def is_live(self) -> bool:
         return any(bubble.run_id for bubble in self.bubbles)
 

@@ -106,6 +106,7 @@ class Server:
             "GAIWEB_DATA_DIR": str(self.data_dir),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
+            "GAIWEB_DRAIN_LIMIT_S": "2",
         }
 
     def start(self) -> None:

@@ -196,6 +196,12 @@ def test_no_page_of_the_playground_has_inline_style_or_script() -> None:
     assert " onclick" not in html
 
 
+def test_a_thread_whose_route_is_gone_asks_for_another() -> None:
+    route = RouteInfo("demo", "demo", "demo", "demo", is_priced=True, created_at=timezone.now())
+    html = rendered(page_with([route], choices=history.Choices("old")))
+    assert '<option value="" selected>old · no longer here</option>' in html
+
+
 def balance(spent: int, *, is_hard: bool = True, limit: int = 100) -> Balance:
     now = timezone.now()
     return Balance(1, "org", None, "month", is_hard, limit, spent, 0, now, now, "UTC")

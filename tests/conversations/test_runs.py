@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from conversations.models import Conversation, Generation, Message, Run, RunState
-from conversations.runs import RunRefused
+from conversations.runs import RunRefused, book
 from conversations.runs.desk import Desk
 from conversations.runs.events import Kind, LogEvent
 from conversations.threads import in_thread
-from providers.engine.call import Source
-from providers.engine.errors import BudgetExceeded, StreamCut
+from providers.engine.call import Caller, Source
+from providers.engine.errors import BudgetExceeded, StreamCut, UpstreamTimeout
 from providers.engine.events import (
     Finish,
     FinishReason,
@@ -22,7 +26,8 @@ from providers.engine.events import (
     Start,
     TextDelta,
 )
-from providers.engine.request import Role
+from providers.engine.request import CompletionRequest, Role
+from providers.models import Entry
 from tests.conversations.conftest import everything, reread
 from tests.conversations.script import Script
 
@@ -269,3 +274,44 @@ async def test_a_drain_lets_a_run_end_in_its_time(
     await desk.aclose(5)
     assert (await reread(run_id)).state == RunState.DONE
     assert await in_thread(Run.objects.count) == 1
+
+
+def booked(request_id: object, cost_nano: int | None, *, attempt: int = 1) -> Entry:
+    return Entry.objects.create(
+        reservation_id=request_id,
+        attempt=attempt,
+        source="playground",
+        route="demo",
+        provider="demo",
+        model="words",
+        status="failed",
+        is_unconfirmed=True,
+        cost_nano=cost_nano,
+    )
+
+
+async def test_an_answer_that_never_opened_shows_what_was_booked_for_its_attempts(
+    desk: Desk, thread: Conversation
+) -> None:
+    @asynccontextmanager
+    async def fail(request: CompletionRequest, caller: Caller) -> AsyncIterator[None]:
+        await in_thread(booked, request.id, 70)
+        await in_thread(booked, request.id, 30, attempt=2)
+        raise UpstreamTimeout("No answer in time.")
+        yield
+
+    desk._open_answer = fail
+    run_id = await desk.start(thread, "Hi")
+    await everything(desk, run_id)
+    answer = await answer_of(run_id)
+    assert (answer.cost_nano, answer.is_estimated) == (100, True)
+
+
+def test_what_expired_for_an_interrupted_answer_is_filled_in_later(thread: Conversation) -> None:
+    order = book.begin(thread, "Hi", 1)
+    book.interrupt(order.run_id)
+    yesterday = timezone.now() - timedelta(days=1)
+    assert book.price_interrupted(yesterday) == 0
+    booked(order.request.id, 500, attempt=0)
+    assert book.price_interrupted(yesterday) == 1
+    assert Generation.objects.get(run_id=order.run_id).cost_nano == 500

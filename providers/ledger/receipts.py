@@ -1,0 +1,30 @@
+"""What one request has cost, as it was booked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from providers.models import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """All attempts together. `cost_nano` None: one of them has no known cost.
+
+    `is_unconfirmed`: at least one was booked by rule, nobody told us what it cost.
+    """
+
+    cost_nano: int | None
+    is_unconfirmed: bool
+
+
+def of_request(request_id: UUID) -> Receipt | None:
+    """None: nothing has been booked for it, or not yet."""
+    entries = Entry.objects.filter(reservation_id=request_id)
+    rows = list(entries.values_list("cost_nano", "is_unconfirmed"))
+    if not rows:
+        return None
+    costs = [cost for cost, _ in rows if cost is not None]
+    total = sum(costs) if len(costs) == len(rows) else None
+    return Receipt(total, any(unconfirmed for _, unconfirmed in rows))
