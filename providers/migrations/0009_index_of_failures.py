@@ -4,14 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('providers', '0008_faster_ledger'),
+        ("providers", "0008_faster_ledger"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(condition=models.Q(('error_code', ''), _negated=True), fields=['provider', 'model', 'at'], name='entries_that_failed'),
+            model_name="entry",
+            index=models.Index(
+                condition=models.Q(("error_code", ""), _negated=True),
+                fields=["provider", "model", "at"],
+                name="entries_that_failed",
+            ),
         ),
     ]

@@ -13,6 +13,13 @@ from providers.reports.spending import GroupSpend, Spending
 
 CostsByHour = Mapping[int, Mapping[str, int]]
 COLOURS = 8
+EXAMPLE = stacked_bars(
+    [""] * 14,
+    [Series("", "", [4, 6, 5, 9, 7, 2, 1, 5, 8, 7, 11, 9, 3, 2])],
+    lambda _: "",
+    height=150,
+)
+"""Of no meaning; it shows what will be here."""
 
 
 @dataclass(frozen=True, slots=True)

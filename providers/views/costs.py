@@ -12,9 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from providers.people.permissions import Capability
 from providers.people.standing import Standing, standing_of
 from providers.reports import export, periods, spending
-from providers.reports.cost_chart import CostChart, cost_chart
+from providers.reports.charts import StackedBars
+from providers.reports.cost_chart import EXAMPLE, CostChart, cost_chart
 from providers.reports.periods import Period, PeriodError
 from providers.reports.spending import Group, GroupSpend, Spending, Viewer
 from providers.reports.viewers import viewer_of
@@ -43,7 +45,8 @@ class Row:
 class CostPage:
     """Sums of the whole period; `rows` are its dearest groups and `more` counts those left out.
 
-    `fault` says what was wrong with the period asked for; the default is shown then.
+    `fault` says what was wrong with the period asked for; the default is shown then. `example` is
+    drawn in grey where there is nothing yet.
     """
 
     whose: str
@@ -56,6 +59,9 @@ class CostPage:
     more: int
     chart: CostChart
     csv_url: str
+    may_price: bool
+    may_run: bool
+    example: StackedBars = EXAMPLE
 
     @property
     def tokens(self) -> int:
@@ -125,6 +131,8 @@ def _page(standing: Standing, query: QueryDict) -> CostPage:
         more=max(0, len(found.groups) - ROWS),
         chart=chart,
         csv_url=f"{reverse('providers:costs_csv')}?{_address(query, {})}",
+        may_price=standing.may(Capability.MANAGE_ROUTES),
+        may_run=standing.may(Capability.RUN_PROMPTS),
     )
 
 

@@ -152,7 +152,7 @@ def test_other_days_are_chosen_without_a_script(owners: Page, url: str) -> None:
     owners.get_by_label("Last day").fill("2026-01-31")
     owners.get_by_role("button", name="Show").click()
 
-    expect(owners.get_by_role("heading", name="Nothing was spent here yet")).to_be_visible()
+    expect(owners.get_by_role("heading", name="Nothing was spent in this period")).to_be_visible()
     expect(owners.locator(".page-head")).to_contain_text("1 Jan to 31 Jan 2026")
 
 
