@@ -78,8 +78,22 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:setup": C.PUBLIC,
     "providers:setup_provider": C.MANAGE_PROVIDERS,
     "providers:setup_budget": C.MANAGE_BUDGETS,
+    # playground
+    "conversations:playground": C.RUN_PROMPTS,
+    "conversations:history": C.RUN_PROMPTS,
+    "conversations:budget": C.RUN_PROMPTS,
+    "conversations:run": C.RUN_PROMPTS,
+    "conversations:message": C.RUN_PROMPTS,
+    "conversations:thread": C.RUN_PROMPTS,
+    "conversations:earlier": C.RUN_PROMPTS,
+    "conversations:run_in": C.RUN_PROMPTS,
+    "conversations:retry": C.RUN_PROMPTS,
+    "conversations:rename": C.RUN_PROMPTS,
+    "conversations:delete": C.RUN_PROMPTS,
+    "conversations:restore": C.RUN_PROMPTS,
+    "conversations:events": C.RUN_PROMPTS,
+    "conversations:stop": C.RUN_PROMPTS,
     # pages
-    "conversations:*": C.RUN_PROMPTS,
     "providers:costs": C.SEE_OWN_USE,
     "providers:costs_csv": C.SEE_OWN_USE,
     "providers:health": C.SEE_HEALTH,
@@ -88,7 +102,12 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:health_test": C.SEE_HEALTH,
     # scripts
     "providers:api_docs": C.SIGNED_IN,
-    "api:*": C.OWN_AUTH,
+    "api:openapi-json": C.PUBLIC,
+    "api:api-root": C.SIGNED_IN,
+    "api:me": C.OWN_AUTH,
+    "api:usage": C.OWN_AUTH,
+    "api:budgets": C.OWN_AUTH,
+    "api:health": C.OWN_AUTH,
     # settings
     "providers:settings": C.SEE_SETTINGS,
     "providers:providers": C.MANAGE_PROVIDERS,
@@ -121,7 +140,7 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     # Django's own admin
     "admin:*": C.USE_ADMIN,
 })
-"""Each address by its name, or a whole namespace by `name:*`."""
+"""Each address by its name; a whole namespace by `name:*`, only where all of it is for owners."""
 
 
 def required(view_name: str) -> Capability | None:
