@@ -100,7 +100,7 @@ def test_a_key_is_shown_once_and_rotated_on_demand(ben: User, team: Team) -> Non
     told = run(*words)
     assert told["key"].startswith(told["prefix"])
     assert told["team"] == team.slug
-    with pytest.raises(CommandError, match="--name: .*--rotate"):
+    with pytest.raises(CommandError, match=r"--name: .*--rotate"):
         run(*words)
     assert run(*words, "--rotate")["key"] != told["key"]
     assert VirtualKey.objects.filter(revoked_at=None).count() == 1
