@@ -173,15 +173,13 @@ def main() -> None:
     if args.streams:
         body |= {"stream": True}
     port, upstream = free_port(), free_port()
-    serve = f"uvicorn gaiweb.asgi:application --port {port} --lifespan on --loop uvloop"
-    serve += " --http httptools --no-access-log --timeout-graceful-shutdown 5 --log-level warning"
     with (
         database() as url,
         process("benchmarks.upstream", str(upstream)) as fast,
     ):
         secret = prepare(upstream)
-        settings = {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "gaiweb.settings"}
-        with process(*serve.split(), **settings) as server:
+        settings = {"DATABASE_URL": url, "PORT": str(port), "GAIWEB_LOG_LEVEL": "WARNING"}
+        with process("gaiweb.embedded.web", **settings) as server:
             wait_alive(port)
             request = load.request_of("/v1/chat/completions", orjson.dumps(body), secret)
             direct = measure("direct upstream", upstream, request, args, fast.pid)
