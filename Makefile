@@ -36,7 +36,7 @@ $(VENV)/.runtime: requirements.txt
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.runtime requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
 	@touch $@
 
 # For maintainers: needs uv on the path.
