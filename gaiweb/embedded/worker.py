@@ -25,7 +25,9 @@ def main() -> None:
     try:
         worker.start()
     finally:
-        beat.stop()
+        # It waits for its thread to answer, which a dead one never does.
+        if beat.is_alive():
+            beat.stop()
 
 
 def _end_with(failure: threading.ExceptHookArgs) -> None:
