@@ -119,6 +119,21 @@ def test_health_asks_again_by_itself_and_leaves_the_focus(owners: Page, url: str
     expect(button).to_be_focused()
 
 
+def test_a_page_that_cannot_ask_says_so_until_it_can(
+    owners: Page, url: str, faults: list[str]
+) -> None:
+    owners.goto(f"{url}/health/")
+    late = owners.get_by_text("not reached since, trying again")
+    expect(late).to_be_hidden()
+
+    owners.context.set_offline(True)
+    expect(late).to_be_visible()
+    owners.context.set_offline(False)
+
+    expect(late).to_be_hidden()
+    faults.clear()
+
+
 def test_a_deployment_is_tested_at_a_press(owners: Page, url: str) -> None:
     owners.goto(f"{url}/health/")
 
