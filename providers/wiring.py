@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 from structlog import get_logger
@@ -92,6 +92,10 @@ class Wired:
             log.warning("calls_left_to_expiry")
         await self.engine.drain()
         await self.last_used.flush()
+        await self.abandon()
+
+    async def abandon(self) -> None:
+        """Close every connection; all there is to do when the start failed."""
         await self.ledger.aclose()
         await self.pool.close()
         await self.upstream.aclose()
@@ -162,10 +166,11 @@ def conninfo() -> str:
 
 
 async def _make(loop: asyncio.AbstractEventLoop) -> Wired:
+    wired = await _assemble(loop)
     try:
-        wired = await _assemble(loop)
         await wired.start()
-    except (psycopg.Error, OSError) as fault:
+    except (psycopg.Error, DatabaseError, OSError) as fault:
+        await wired.abandon()
         raise LedgerUnavailable("The database cannot be reached.", retry_after_s=5) from fault
     finally:
         _wiring.pop(loop, None)

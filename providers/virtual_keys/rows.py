@@ -11,6 +11,7 @@ from psycopg import AsyncConnection, Error
 from psycopg_pool import AsyncConnectionPool
 from structlog import get_logger
 
+from providers.engine.errors import LedgerUnavailable
 from providers.virtual_keys.verifier import KnownKey, caller_of
 
 log = get_logger(__name__)
@@ -36,11 +37,16 @@ FROM unnest(%s::bigint[], %s::timestamptz[]) AS used(id, at) WHERE k.id = used.i
 @dataclass(frozen=True, slots=True)
 class KeyRows:
     pool: Pool
+    patience_s: float = 5.0
 
     async def find(self, prefix: str) -> KnownKey | None:
-        async with self.pool.connection() as connection:
-            cursor = await connection.execute(_FIND, (prefix,))
-            row = await cursor.fetchone()
+        """Raise LedgerUnavailable: without the table nobody is let in, nor called wrong."""
+        try:
+            async with self.pool.connection(timeout=self.patience_s) as connection:
+                cursor = await connection.execute(_FIND, (prefix,))
+                row = await cursor.fetchone()
+        except Error as fault:
+            raise LedgerUnavailable("Keys cannot be checked just now.", retry_after_s=5) from fault
         if row is None:
             return None
         key_digest, key_id, user_id, team_id, routes, expires_at = row
@@ -52,7 +58,7 @@ class KeyRows:
 
     async def touch(self, used: dict[int, float]) -> None:
         at = [datetime.fromtimestamp(epoch, UTC) for epoch in used.values()]
-        async with self.pool.connection() as connection:
+        async with self.pool.connection(timeout=self.patience_s) as connection:
             await connection.execute(_TOUCH, (list(used), at))
 
 

@@ -125,6 +125,8 @@ class Heart:
     def _due(self) -> None:
         silent_s = self._loop.time() - self._wrote_at
         if silent_s >= self._every_s:
-            self._beat = self._loop.create_task(self.write(self.COMMENT))
             silent_s = 0.0
+            # One that still waits for a slow reader is enough.
+            if self._beat is None or self._beat.done():
+                self._beat = self._loop.create_task(self.write(self.COMMENT))
         self._timer = self._loop.call_later(self._every_s - silent_s, self._due)

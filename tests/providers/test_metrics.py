@@ -1,0 +1,83 @@
+"""What is counted, and under which labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from prometheus_client import REGISTRY, generate_latest
+
+from providers.engine.call import AttemptRecord, AttemptStatus, Call
+from providers.engine.ports import Intent
+from providers.engine.routes import Route
+from providers.engine.usage import Usage
+from providers.metrics import MeasuredLedger, Metrics
+from tests.fakes import CALLER, MemoryLedger, a_deployment, a_request
+
+FIRST = replace(a_deployment(1), provider="counted", model="first")
+SECOND = replace(a_deployment(2), provider="counted", model="second")
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def a_call(*records: AttemptRecord) -> Call:
+    request = a_request("sk-canary of a prompt")
+    return Call(request, CALLER, Route("gpt", (FIRST, SECOND)), 0.0, attempts=list(records))
+
+
+def an_attempt(number: int, deployment: object = FIRST, **fields: object) -> AttemptRecord:
+    base = AttemptRecord(number, FIRST, datetime(2026, 11, 22, tzinfo=UTC), 10)
+    return replace(base, deployment=deployment, **fields)  # type: ignore[arg-type]
+
+
+def test_a_call_is_counted_by_how_it_ended() -> None:
+    ok = an_attempt(1, status=AttemptStatus.OK, usage=Usage(10, 20), duration_ms=100, ttft_ms=50)
+    call = a_call(ok)
+    metrics = Metrics()
+    labels = {"provider": "counted", "model": "first"}
+    before = value("gai_requests_total", **labels, status="ok")
+    metrics.attempt_ended(call, ok)
+    metrics.call_ended(call, None, 0.1)
+    metrics.call_ended(a_call(), "budget_exceeded", 0.1)
+    assert value("gai_requests_total", **labels, status="ok") == before + 1
+    assert value("gai_request_tokens_sum", **labels, type="total") == 30
+    assert value("gai_cost_usd_total", **labels) > 0
+    assert value("gai_requests_total", provider="", model="", status="budget_exceeded") == 1
+
+
+def test_retries_and_fallbacks_are_told_apart() -> None:
+    failed = an_attempt(1, status=AttemptStatus.FAILED, error_code="upstream_unavailable")
+    again = an_attempt(2, status=AttemptStatus.FAILED, error_code="upstream_unavailable")
+    other = an_attempt(3, SECOND, status=AttemptStatus.OK)
+    call = a_call(failed, again, other)
+    metrics = Metrics()
+    for record in call.attempts:
+        metrics.attempt_ended(call, record)
+    metrics.call_ended(call, None, 0.1)
+    first, second = ({"provider": "counted", "model": name} for name in ("first", "second"))
+    assert value("gai_retries_total", **first) == 1
+    assert value("gai_retries_total", **second) == 0
+    assert value("gai_fallbacks_total", **second) == 1
+    assert value("gai_provider_errors_total", **first, code="upstream_unavailable") == 2
+
+
+def test_a_breakers_state_is_a_number() -> None:
+    for state, number in (("open", 2), ("half-open", 1), ("closed", 0)):
+        Metrics().breaker_changed(FIRST, state)
+        assert value("gai_breaker_state", provider="counted", model="first") == number
+
+
+async def test_open_holds_are_a_gauge() -> None:
+    ledger = MeasuredLedger(MemoryLedger(), lambda: 0.0)
+    before = value("gai_reservations_open")
+    call = a_call()
+    reservation = await ledger.reserve(Intent(call.id, CALLER, "gpt", 10, 60.0))
+    assert value("gai_reservations_open") == before + 1
+    await ledger.settle(reservation, [])
+    assert value("gai_reservations_open") == before
+
+
+def test_no_label_is_a_callers_text() -> None:
+    assert b"canary" not in generate_latest()
