@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from django.db import Error as OrmError
 from psycopg import AsyncConnection, Error, sql
 from structlog import get_logger
 
@@ -73,6 +74,6 @@ class Changes:
     async def _reread(self, reread: Reread) -> None:
         try:
             await reread()
-        except (Error, OSError, TimeoutError) as fault:
+        except (Error, OrmError, OSError, TimeoutError) as fault:
             # What was known stays in force until the next round.
             log.warning("not_read_again", fault=type(fault).__name__)

@@ -40,7 +40,7 @@ class OpenAIChatAdapter:
         outgoing = Outgoing(
             deployment=deployment,
             path="/chat/completions",
-            headers=_headers(secret, streams=request.stream),
+            headers=_headers(deployment, secret, streams=request.stream),
             body=encoded(request, deployment),
         )
         async with self.upstream.send(outgoing) as incoming:
@@ -56,14 +56,14 @@ class OpenAIChatAdapter:
             )
 
     async def check(self, deployment: Deployment, secret: str | None) -> int:
-        outgoing = Outgoing(deployment, "/models", _headers(secret, streams=False))
+        outgoing = Outgoing(deployment, "/models", _headers(deployment, secret, streams=False))
         incoming, body = await self.upstream.fetch(outgoing)
         if incoming.status != 200:
             raise error_from(deployment, incoming, body, secret)
         return models_in(deployment, body)
 
 
-def _headers(secret: str | None, *, streams: bool) -> Mapping[str, str]:
+def _headers(deployment: Deployment, secret: str | None, *, streams: bool) -> Mapping[str, str]:
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream" if streams else "application/json",
@@ -72,4 +72,6 @@ def _headers(secret: str | None, *, streams: bool) -> Mapping[str, str]:
     }
     if secret:
         headers["authorization"] = f"Bearer {secret}"
+    if organization := deployment.options.get("organization"):
+        headers["openai-organization"] = organization
     return headers
