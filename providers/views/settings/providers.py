@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
 from django import forms
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import aget_object_or_404, get_object_or_404, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
@@ -111,13 +113,10 @@ def new(request: HttpRequest) -> HttpResponse:
             provider = catalog.add_provider(
                 **_values(form), kind=form.kind, by=standing_of(request).user
             )
-            if provider.kind == "demo":
-                catalog.lead_demo_route(provider)
         except catalog.CatalogError as fault:
             form.refuse_of(fault)
         else:
-            words = f"{provider.name} is connected. Put a model of it on a route to use it."
-            return go_on(request, PROVIDERS, words)
+            return _connected(request, provider, VENDORS[form.cleaned_data["vendor"]])
     return show(request, "provider", ProviderPage(form, list(VENDORS.values())), form.status)
 
 
@@ -203,6 +202,16 @@ def remove(request: HttpRequest, provider_id: int) -> HttpResponse:
     except catalog.CatalogError as fault:
         return say_refused(request, PROVIDERS, fault.message)
     return go_on(request, PROVIDERS, f"{provider.name} is removed, with its key.")
+
+
+def _connected(request: HttpRequest, provider: Provider, vendor: Vendor) -> HttpResponse:
+    """Go on to a route for it: a provider alone answers nothing yet."""
+    if provider.kind == "demo":
+        route = catalog.lead_demo_route(provider)
+        return go_on(request, PROVIDERS, f"{provider.name} answers on the route {route.name}.")
+    query = urlencode({"provider": provider.name, "model": vendor.model})
+    words = f"{provider.name} is connected. Now give a model of it a public name."
+    return go_on(request, f"{reverse('providers:route_new')}?{query}", words)
 
 
 def _values(form: ConnectionForm, but: str = "") -> dict[str, Any]:

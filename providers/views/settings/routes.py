@@ -117,8 +117,8 @@ def routes_page(request: HttpRequest) -> HttpResponse:
 def new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _edited(request, None)
-    start = {"provider": request.GET.get("provider", "")}
-    page = RoutePage(RouteForm(), _editor([start]))
+    start = {name: request.GET.get(name, "") for name in ("provider", "model")}
+    page = RoutePage(RouteForm(initial={"name": start["model"]}), _editor([start]))
     return show(request, "route", page)
 
 
@@ -224,6 +224,10 @@ def _editor_row(form: TargetForm, providers: Mapping[str, Provider]) -> EditorRo
     if provider is None or not model:
         return EditorRow(form, None, is_known=False)
     price = _shown(price_known(provider, model))
+    if price is not None:
+        # What is left empty is what stands there in grey.
+        form.fields["input_price"].widget.attrs["placeholder"] = price.input_usd.lstrip("$")
+        form.fields["output_price"].widget.attrs["placeholder"] = price.output_usd.lstrip("$")
     return EditorRow(form, price, is_known=True)
 
 

@@ -10,8 +10,10 @@ KEY = "sk-proj-" + "y" * 40 + "a3F9"
 
 def test_a_key_is_write_only_after_saving(world: World, as_user: As):
     client = as_user(world.otto)
-    client.post("/settings/providers/new/", {"vendor": "openai", "name": "openai", "key": KEY})
+    values = {"vendor": "openai", "name": "openai", "key": KEY}
+    made = client.post("/settings/providers/new/", values)
     provider = Provider.objects.get()
+    assert made.url == "/settings/routes/new/?provider=openai&model=gpt-4o-mini"
     pages = [
         client.get("/settings/providers/").content.decode(),
         client.get(f"/settings/providers/{provider.pk}/").content.decode(),
