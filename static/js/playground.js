@@ -35,3 +35,8 @@ document.body.addEventListener("run-ended", async () => {
   document.querySelector(".thread")?.prepend(...parts);
   document.title = page.title;
 });
+
+// Earlier messages come when the reader gets near the top, not because the page starts there.
+addEventListener("scroll", () => {
+  if (scrollY < 400) document.querySelector(".transcript .more")?.dispatchEvent(new Event("reach"));
+}, { passive: true });

@@ -309,7 +309,8 @@ def test_earlier_messages_come_as_one_scrolls_up(page: Page, server: Server) -> 
     page.reload()
     expect(page.locator("article")).to_have_count(30)
     expect(final(page).locator(".figures")).to_be_in_viewport()
-    page.evaluate("scrollTo(0, 0)")
+    page.mouse.move(640, 300)
+    page.mouse.wheel(0, -20_000)
     expect(page.get_by_text("Old message 0", exact=True)).to_be_attached()
     expect(page.locator("article")).to_have_count(52)
 

@@ -49,6 +49,17 @@ def test_pages_of_the_list_follow_each_other_without_gap(ada: User, team: Team) 
     assert titles == ["t0", "t1", "t2", "t3", "t4"]
 
 
+def test_the_list_is_one_query_that_reads_no_messages(
+    ada: User, team: Team, django_assert_num_queries: object
+) -> None:
+    for n in range(3):
+        book.begin(begun(ada, team, f"t{n}"), "A long text", 1)
+    with django_assert_num_queries(1) as seen:
+        history.page(ada, team, query="t")
+    assert "conversations_message" not in seen.captured_queries[0]["sql"]
+    assert "system_prompt" not in seen.captured_queries[0]["sql"]
+
+
 def test_the_list_is_searched_by_title(ada: User, team: Team) -> None:
     begun(ada, team, "Cats and dogs")
     begun(ada, team, "Budgets")
