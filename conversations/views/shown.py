@@ -13,6 +13,7 @@ from conversations.history import Page, Transcript
 from conversations.models import Conversation, Generation, Message, RunState
 from conversations.views.faults import Fault, fault_of
 from providers import gateway
+from providers.engine.events import NoticeKind
 from providers.ledger.balances import Balance
 
 # Below it a rate would say more about the clock than about the model.
@@ -47,6 +48,7 @@ class Bubble:
     is_fallback: bool = False
     reasoning: str = ""
     notices: tuple[str, ...] = ()
+    retries: tuple[str, ...] = ()
     fault: Fault | None = None
     was_stopped: bool = False
     was_cut_short: bool = False
@@ -131,7 +133,8 @@ def bubble_of(message: Message, *, is_last: bool = False) -> Bubble:
         answered_by=generation.answered_by,
         is_fallback=generation.is_fallback,
         reasoning=generation.reasoning,
-        notices=_notices(generation),
+        notices=_notices(generation, retries=False),
+        retries=_notices(generation, retries=True),
         fault=fault_of(generation),
         was_stopped=run.state == RunState.STOPPED,
         was_cut_short=generation.finish_reason == "length",
@@ -142,8 +145,12 @@ def bubble_of(message: Message, *, is_last: bool = False) -> Bubble:
     )
 
 
-def _notices(generation: Generation) -> tuple[str, ...]:
-    return tuple(notice["message"] for notice in generation.notices)
+def _notices(generation: Generation, *, retries: bool) -> tuple[str, ...]:
+    return tuple(
+        notice["message"]
+        for notice in generation.notices
+        if (notice["kind"] == NoticeKind.RETRY) == retries
+    )
 
 
 def _figures(generation: Generation) -> Figures:

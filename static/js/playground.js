@@ -3,6 +3,8 @@ import "./run-stream.js";
 import "./chat-composer.js";
 import { startFollowing, toEnd } from "./follow-scroll.js";
 
+// A thread opens at its end, also after a reload.
+history.scrollRestoration = "manual";
 startFollowing(document.querySelector("chat-composer"));
 if (document.querySelector("#transcript article")) toEnd();
 

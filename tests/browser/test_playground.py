@@ -245,6 +245,7 @@ def test_a_fallback_is_told_and_stays_told(page: Page, server: Server) -> None:
     for _ in range(2):
         expect(final(page).get_by_text("Answered by a fallback")).to_be_visible()
         expect(final(page).locator("header")).to_contain_text("fake/fox")
+        expect(final(page).locator(".told")).to_contain_text("fake/down-503")
         page.reload()
 
 
@@ -383,6 +384,8 @@ def test_nothing_serious_for_axe(
     axe(page)
     ask(page, "Tell me about code", "demo")
     expect(final(page).locator(".figures")).to_be_visible()
+    ask(page, "Break off", "cut")
+    expect(page.locator(".fault")).to_be_visible()
     page.locator(".tuning summary").click()
     axe(page)
     overflow = page.evaluate("document.documentElement.scrollWidth > innerWidth")
