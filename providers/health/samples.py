@@ -86,7 +86,11 @@ class ErrorCount:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What callers got, after retry and fallback; probes and callers who left are not in it."""
+    """What callers got, after retry and fallback; probes and callers who left are not in it.
+
+    `by_fallback`: answered by another deployment than the first of the route as it is now. A
+    deployment that rests leaves no attempt, so the attempts alone would not tell.
+    """
 
     answered: int = 0
     failed: int = 0
@@ -151,14 +155,24 @@ ORDER BY count(*) DESC, error_code
 """
 _SERVED = """
 SELECT count(*) FILTER (WHERE answered), count(*) FILTER (WHERE NOT answered),
-    count(*) FILTER (WHERE answered AND places[1] <> places[cardinality(places)])
+    count(*) FILTER (WHERE answered AND coalesce(preferred.place, first) <> last)
 FROM (
-    SELECT bool_or(status = 'ok') AS answered, bool_or(error_code = ANY (%(judged)s)) AS judged,
-        array_agg(provider || '/' || model ORDER BY attempt) AS places
+    SELECT max(route) AS route, bool_or(status = 'ok') AS answered,
+        bool_or(error_code = ANY (%(judged)s)) AS judged,
+        (array_agg(provider || '/' || model ORDER BY attempt))[1] AS first,
+        (array_agg(provider || '/' || model ORDER BY attempt DESC))[1] AS last
     FROM providers_entry
     WHERE at >= %(since)s AND source <> 'probe'
     GROUP BY reservation_id
 ) request
+LEFT JOIN (
+    SELECT DISTINCT ON (r.id) r.name AS route, p.name || '/' || d.model AS place
+    FROM providers_route r
+    JOIN providers_routetarget t ON t.route_id = r.id
+    JOIN providers_deployment d ON d.id = t.deployment_id AND d.is_enabled
+    JOIN providers_provider p ON p.id = d.provider_id AND p.is_enabled
+    ORDER BY r.id, t.position
+) preferred USING (route)
 WHERE answered OR judged
 """
 

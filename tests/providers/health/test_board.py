@@ -172,6 +172,14 @@ def test_what_callers_got_is_counted_after_fallback(openai: Deployment, team: Te
     assert (served.answered, served.failed, served.by_fallback) == (2, 1, 1)
 
 
+def test_an_answer_past_a_resting_deployment_is_a_fallback_too(openai: Deployment):
+    spent.deployment("groq/b")
+    spent.entry(model="groq/b", **ago(minutes=2))
+    spent.entry(model="groq/b", route="gone", **ago(minutes=2))
+
+    assert read().served.by_fallback == 1
+
+
 def test_the_worst_deployment_comes_first_and_is_named(db: None):
     for name in ("a/good", "b/bad", "c/idle"):
         spent.deployment(name)
