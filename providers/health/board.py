@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from providers.engine.ports import BreakerState, BreakerWord
-from providers.health import faults, samples
+from providers.health import faults, samples, served
 from providers.health.faults import Fault
-from providers.health.samples import HOUR, ErrorCount, Row, Samples, Served
+from providers.health.samples import HOUR, ErrorCount, Row, Samples
+from providers.health.served import Served
 from providers.models import Probe
 
 GOOD_SHARE = 0.95
@@ -108,7 +109,7 @@ class Board:
 
 def read(now: datetime, breakers: Iterable[BreakerState]) -> Board:
     deployments = _deployments(now, breakers)
-    served = samples.served(now)
+    got = served.read(now)
     errors = [
         ErrorLine(faults.whose(one.code), faults.words(one.code), one)
         for one in samples.errors(now)
@@ -116,8 +117,8 @@ def read(now: datetime, breakers: Iterable[BreakerState]) -> Board:
     order = list(Fault)
     return Board(
         as_of=now,
-        verdict=verdict(deployments, served),
-        served=served,
+        verdict=verdict(deployments, got),
+        served=got,
         deployments=tuple(deployments),
         errors=tuple(sorted(errors, key=lambda line: order.index(line.fault))),
     )
@@ -125,15 +126,15 @@ def read(now: datetime, breakers: Iterable[BreakerState]) -> Board:
 
 def summary(now: datetime, breakers: Iterable[BreakerState]) -> Verdict:
     """Give the verdict alone, for the bar of every page."""
-    return verdict(_deployments(now, breakers), samples.served(now))
+    return verdict(_deployments(now, breakers), served.read(now))
 
 
-def verdict(deployments: Iterable[DeploymentHealth], served: Served) -> Verdict:
+def verdict(deployments: Iterable[DeploymentHealth], got: Served) -> Verdict:
     on = [one for one in deployments if one.condition is not Condition.OFF]
     judged = [one for one in on if one.level is not Level.UNKNOWN]
     unwell = [one for one in judged if one.level is not Level.GOOD]
     reason = _named(unwell)
-    failed = served.failed_share or 0.0
+    failed = got.failed_share or 0.0
     if not on:
         return Verdict(Level.UNKNOWN, "No provider", "Connect a provider to see its health here.")
     if not judged:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -84,35 +85,6 @@ class ErrorCount:
     deployments: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What callers got, after retry and fallback; probes and callers who left are not in it.
-
-    `by_fallback`: answered by another deployment than the first of the route as it is now. A
-    deployment that rests leaves no attempt, so the attempts alone would not tell.
-    """
-
-    answered: int = 0
-    failed: int = 0
-    by_fallback: int = 0
-
-    @property
-    def requests(self) -> int:
-        return self.answered + self.failed
-
-    @property
-    def answered_share(self) -> float | None:
-        return self.answered / self.requests if self.requests else None
-
-    @property
-    def failed_share(self) -> float | None:
-        return self.failed / self.requests if self.requests else None
-
-    @property
-    def fallback_share(self) -> float | None:
-        return self.by_fallback / self.requests if self.requests else None
-
-
 _ROWS = """
 SELECT d.id, p.name, d.model, d.is_enabled AND p.is_enabled, good.at, bad.at, bad.error_code,
     bad.http_status
@@ -153,32 +125,10 @@ WHERE at >= %(since)s AND error_code <> ''
 GROUP BY error_code
 ORDER BY count(*) DESC, error_code
 """
-_SERVED = """
-SELECT count(*) FILTER (WHERE answered), count(*) FILTER (WHERE NOT answered),
-    count(*) FILTER (WHERE answered AND coalesce(preferred.place, first) <> last)
-FROM (
-    SELECT max(route) AS route, bool_or(status = 'ok') AS answered,
-        bool_or(error_code = ANY (%(judged)s)) AS judged,
-        (array_agg(provider || '/' || model ORDER BY attempt))[1] AS first,
-        (array_agg(provider || '/' || model ORDER BY attempt DESC))[1] AS last
-    FROM providers_entry
-    WHERE at >= %(since)s AND source <> 'probe'
-    GROUP BY reservation_id
-) request
-LEFT JOIN (
-    SELECT DISTINCT ON (r.id) r.name AS route, p.name || '/' || d.model AS place
-    FROM providers_route r
-    JOIN providers_routetarget t ON t.route_id = r.id
-    JOIN providers_deployment d ON d.id = t.deployment_id AND d.is_enabled
-    JOIN providers_provider p ON p.id = d.provider_id AND p.is_enabled
-    ORDER BY r.id, t.position
-) preferred USING (route)
-WHERE answered OR judged
-"""
 
 
 def rows(now: datetime) -> list[Row]:
-    found = _fetch(_ROWS, since=now - LOOKBACK)
+    found = fetch(_ROWS, since=now - LOOKBACK)
     return [
         Row(
             id=row[0],
@@ -194,7 +144,7 @@ def rows(now: datetime) -> list[Row]:
 
 def by_deployment(now: datetime) -> dict[str, Samples]:
     """Keyed by `provider/model`; a deployment without traffic in the last hour is missing."""
-    found = _fetch(_SAMPLES, since=now - HOUR, recent=now - FIVE_MINUTES)
+    found = fetch(_SAMPLES, since=now - HOUR, recent=now - FIVE_MINUTES)
     return {
         f"{provider}/{model}": Samples(
             Rate(*counts[:2]), Rate(*counts[2:]), Percentiles(*ttft or ()), Percentiles(*took or ())
@@ -206,15 +156,12 @@ def by_deployment(now: datetime) -> dict[str, Samples]:
 def errors(now: datetime) -> list[ErrorCount]:
     return [
         ErrorCount(code, count, at, tuple(places))
-        for code, count, at, places in _fetch(_ERRORS, since=now - HOUR)
+        for code, count, at, places in fetch(_ERRORS, since=now - HOUR)
     ]
 
 
-def served(now: datetime, within: timedelta = HOUR) -> Served:
-    return Served(*_fetch(_SERVED, since=now - within)[0])
-
-
-def _fetch(query: str, **arguments: datetime) -> list[tuple[Any, ...]]:
+def fetch(query: str, **arguments: datetime | UUID) -> list[tuple[Any, ...]]:
+    """Every query may use `judged`, the codes that count against a deployment."""
     with connection.cursor() as cursor:
         cursor.execute(query, {"judged": list(JUDGED), **arguments})
         found: list[tuple[Any, ...]] = cursor.fetchall()

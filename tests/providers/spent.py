@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from providers.models import (
     Deployment,
@@ -71,7 +72,7 @@ def open_reservation(*, at: datetime | None = None, **columns: Any) -> Reservati
     at = at or timezone.now()
     facts = {"held_nano": CENT, "route": "default", "source": "gateway", **columns}
     return Reservation.objects.create(
-        id=uuid.uuid4(), created_at=at, expires_at=at + timedelta(minutes=10), **facts
+        id=uuid7(), created_at=at, expires_at=at + timedelta(minutes=10), **facts
     )
 
 

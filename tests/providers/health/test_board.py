@@ -180,6 +180,17 @@ def test_an_answer_past_a_resting_deployment_is_a_fallback_too(openai: Deploymen
     assert read().served.by_fallback == 1
 
 
+def test_what_was_admitted_and_never_sent_failed(openai: Deployment):
+    spent.open_reservation(settled_at=NOW)
+    spent.open_reservation()
+    sent = spent.open_reservation(settled_at=NOW)
+    spent.entry(reservation_id=sent.pk, **ago(minutes=1))
+
+    served = read().served
+
+    assert (served.answered, served.failed, served.unsent) == (1, 1, 1)
+
+
 def test_the_worst_deployment_comes_first_and_is_named(db: None):
     for name in ("a/good", "b/bad", "c/idle"):
         spent.deployment(name)
@@ -220,6 +231,6 @@ def test_the_board_asks_a_fixed_number_of_questions(
     for name in ("a/x", "b/x", "c/x"):
         spent.deployment(name)
         spent.traffic(3, model=name)
-    # deployments, samples, probes, callers, errors
-    with django_assert_num_queries(5):
+    # deployments, samples, probes, callers, what was never sent, errors
+    with django_assert_num_queries(6):
         read()
