@@ -187,9 +187,10 @@ def test_an_unpriced_route_is_refused_under_a_hard_budget(world: World) -> None:
     assert refused.value.code == "unpriced"
 
 
-def test_the_providers_key_never_comes_out(world: World) -> None:
+def test_neither_the_providers_key_nor_the_prompt_comes_out(world: World) -> None:
     route = world.route("401")
-    answer = world.post({"model": route, "messages": HI})
+    prompt = [{"role": "user", "content": "canary of a prompt"}]
+    answer = world.post({"model": route, "messages": prompt})
     assert answer.status_code == 502
     assert "canary" not in answer.text + str(answer.headers)
     assert "canary" not in world.server.log.read_text()
