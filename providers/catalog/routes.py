@@ -101,7 +101,7 @@ def _check_numbers(prices: OwnPrice | None, max_output: int | None) -> None:
 
 def _deployment(target: str, max_output: int | None) -> Deployment:
     provider_name, slash, model = target.strip().partition("/")
-    if not slash or not model or len(model) > _LONGEST_MODEL:
+    if not slash or not 0 < len(model) <= _LONGEST_MODEL or not model.isprintable():
         raise CatalogError(f"{target!r} is not PROVIDER/MODEL.", field="to")
     provider = Provider.objects.filter(name=provider_name).first()
     if provider is None:

@@ -111,6 +111,7 @@ def test_a_repeated_price_adds_no_row() -> None:
         ({"name": "with space"}, "name"),
         ({"targets": ["acme"]}, "to"),
         ({"targets": ["nobody/m"]}, "to"),
+        ({"targets": ["acme/m\r\nx-evil: 1"]}, "to"),
         ({"targets": ["acme/m", "acme/m"]}, "to"),
         ({"targets": []}, "to"),
         ({"max_output": 0}, "max_output"),
