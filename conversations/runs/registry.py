@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 from weakref import WeakKeyDictionary
 
+import psycopg
+import structlog
+from django.db import OperationalError
+
 from conversations.runs.desk import Desk
 from conversations.runs.log import RunLog
 from providers import gateway
+
+logger = structlog.get_logger(__name__)
 
 DRAIN_S = 5.0
 """What is left to runs once the server has waited for its open responses."""
@@ -25,8 +31,14 @@ async def here() -> Desk:
 
 
 async def start() -> None:
-    """Open before the first request: the runs of a process that died are ended at once."""
-    await here()
+    """Open before the first request: the runs of a process that died are ended at once.
+
+    A database that is away is tried again by the first who asks.
+    """
+    try:
+        await here()
+    except (psycopg.OperationalError, OperationalError):
+        logger.warning("runs_wait_for_the_database")
 
 
 async def stop() -> None:
@@ -37,6 +49,11 @@ async def stop() -> None:
 
 
 async def _open() -> Desk:
-    desk = Desk(gateway.open_answer, await RunLog.open())
-    await desk.open()
+    log = await RunLog.open()
+    desk = Desk(gateway.open_answer, log)
+    try:
+        await desk.open()
+    except BaseException:
+        await log.aclose()
+        raise
     return desk

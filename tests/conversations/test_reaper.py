@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from django.db import connection
 from django.utils import timezone
 
 from conversations.models import Conversation, Generation, Run, RunEvent, RunState
@@ -93,3 +94,30 @@ async def test_the_log_is_swept_and_a_late_tail_still_ends(
     assert await in_thread(reaper.sweep, timezone.now() + timedelta(minutes=11)) > 0
     async with asyncio.timeout(2):
         assert [event.kind for event in await everything(desk, run_id, 3)] == [Kind.FINISH]
+
+
+_KEEPERS = """
+    SELECT pid FROM pg_stat_activity
+    WHERE application_name = 'gaiweb-keeper' AND datname = current_database()
+"""
+
+
+def keepers(statement: str = _KEEPERS) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return {row[0] for row in cursor.fetchall()}
+
+
+async def test_a_process_that_lost_its_connection_takes_its_lock_again(
+    open_desk: object, script: Script
+) -> None:
+    desk = await open_desk(script)
+    before = await in_thread(keepers)
+    await in_thread(keepers, f"SELECT pg_terminate_backend(pid) FROM ({_KEEPERS}) AS all_of_them")
+    for _ in range(60):
+        await asyncio.sleep(0.2)
+        after = await in_thread(keepers)
+        if after and not after & before:
+            break
+    assert await in_thread(reaper.is_alive, desk.process)
+    assert not after & before
