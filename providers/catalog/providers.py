@@ -49,10 +49,10 @@ def add_provider(
     return provider
 
 
-def draft(*, name: str, kind: str, base_url: str, is_local: bool) -> Provider:
+def draft(*, kind: str, base_url: str, is_local: bool) -> Provider:
     """Make a provider that is not saved, for a live test of its values. Raises CatalogError."""
-    address = _checked(name, kind, base_url, is_local=is_local)
-    return Provider(name=name, kind=kind, base_url=address, is_local=is_local)
+    address = _checked("draft", kind, base_url, is_local=is_local)
+    return Provider(name="The provider", kind=kind, base_url=address, is_local=is_local)
 
 
 def set_enabled(provider: Provider, *, is_enabled: bool) -> None:

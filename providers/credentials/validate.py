@@ -75,6 +75,8 @@ def _failed(error: UpstreamError, latency_ms: int) -> Checked:
 def _unreachable(error: UpstreamError) -> str:
     if isinstance(error, UpstreamUnavailable) and error.status is not None:
         return f"The provider answered with status {error.status}. Try again in a minute."
+    if isinstance(error, UpstreamUnavailable):
+        return f"{error.message} Check the base URL and the network.".strip()
     return error.message or "The provider was not reached. Check the base URL and the network."
 
 

@@ -107,9 +107,11 @@ def test_targets_are_put_in_order_by_keyboard(owned: tuple[Server, dict[str, str
 
 def test_a_provider_is_tested_live_from_the_list(owned: tuple[Server, dict[str, str]], owner: Page):
     owner.goto(f"{owned[0].url}/settings/providers/")
+    row = owner.locator(".rows > li").filter(has_text="Demo (built in")
     owner.get_by_role("button", name="Test demo").click()
 
-    expect(owner.get_by_text("It works")).to_be_visible()
+    expect(row.get_by_text("It works")).to_be_visible()
+    expect(row.locator(".badge")).to_have_text("Answers")
 
 
 def test_a_new_key_is_shown_once_ready_to_copy(owned: tuple[Server, dict[str, str]], owner: Page):

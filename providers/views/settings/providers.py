@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +21,7 @@ from providers.catalog import providers as verbs
 from providers.catalog.vendors import VENDORS, Vendor
 from providers.credentials import Checked
 from providers.engine.routes import KINDS
+from providers.health.probe import record
 from providers.models import Credential, Probe, Provider
 from providers.people.standing import standing_of
 from providers.views.forms import PageForm, go_on, say_refused
@@ -42,6 +42,10 @@ class ConnectionForm(PageForm):
         label="It is in my own network: allow http, and private addresses", required=False
     )
 
+    @property
+    def address(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("base_url", "is_local")}
+
     def refuse_of(self, fault: catalog.CatalogError) -> None:
         self.refuse(fault.field, fault.message)
 
@@ -60,6 +64,13 @@ class NewForm(ConnectionForm):
     @property
     def kind(self) -> str:
         return VENDORS[self.cleaned_data["vendor"]].kind
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """Take what is typed only from a card that asks for it; on others it is out of sight."""
+        if VENDORS[self.cleaned_data["vendor"]].asks_address:
+            return super().address
+        return {"base_url": "", "is_local": False}
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ class ProviderPage:
 @dataclass(frozen=True)
 class CheckPage:
     checked: Checked
-    at: datetime | None = None
+    provider: Provider | None
 
 
 @require_safe
@@ -111,7 +122,10 @@ def new(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             provider = catalog.add_provider(
-                **_values(form), kind=form.kind, by=standing_of(request).user
+                name=form.cleaned_data["name"],
+                kind=form.kind,
+                by=standing_of(request).user,
+                **_values(form),
             )
         except catalog.CatalogError as fault:
             form.refuse_of(fault)
@@ -130,9 +144,10 @@ def edit(request: HttpRequest, provider_id: int) -> HttpResponse:
     if form.is_valid():
         try:
             catalog.add_provider(
-                **_values(form) | {"name": provider.name},
+                name=provider.name,
                 kind=provider.kind,
                 by=standing_of(request).user,
+                **_values(form),
             )
         except catalog.CatalogError as fault:
             form.refuse_of(fault)
@@ -150,14 +165,10 @@ async def test(request: HttpRequest) -> HttpResponse:
     form.fields["name"].required = False
     if not form.is_valid():
         return await _answer(request, _not_asked("Choose what to connect."))
-    try:
-        draft = verbs.draft(**_values(form, but="secret") | {"name": "draft"}, kind=form.kind)
-    except catalog.CatalogError as fault:
-        return await _answer(request, _not_asked(fault.message))
-    secret = form.cleaned_data["key"]
-    if KINDS[draft.kind].needs_key and not (secret or draft.is_local):
+    kind, secret = KINDS[form.kind], form.cleaned_data["key"]
+    if kind.needs_key and not secret and not form.address["is_local"]:
         return await _answer(request, _not_asked("Paste a key, then test it."))
-    return await _answer(request, await gateway.check_key(draft, secret or None))
+    return await _answer(request, await _try(form.kind, form.address, secret))
 
 
 @never_cache
@@ -166,21 +177,26 @@ async def test(request: HttpRequest) -> HttpResponse:
 async def check(request: HttpRequest, provider_id: int) -> HttpResponse:
     """Ask a saved provider, with the key that is typed or else with the stored one."""
     provider = await aget_object_or_404(Provider, pk=provider_id)
-    secret = request.POST.get("key", "").strip()
-    if not secret:
-        return await _answer(request, await gateway.check_saved(provider))
-    provider.base_url = request.POST.get("base_url", provider.base_url).strip()
-    provider.is_local = "is_local" in request.POST
+    form = ConnectionForm(request.POST)
+    if form.is_valid() and form.cleaned_data["key"]:
+        tried = await _try(provider.kind, form.address, form.cleaned_data["key"])
+        return await _answer(request, tried)
+    checked = await gateway.check_saved(provider)
+    await sync_to_async(_keep)(provider, checked)
+    return await _answer(request, checked, provider)
+
+
+async def _try(kind: str, address: dict[str, Any], secret: str) -> Checked:
     try:
-        draft = verbs.draft(
-            name="draft",
-            kind=provider.kind,
-            base_url=provider.base_url,
-            is_local=provider.is_local,
-        )
+        draft = verbs.draft(kind=kind, **address)
     except catalog.CatalogError as fault:
-        return await _answer(request, _not_asked(fault.message))
-    return await _answer(request, await gateway.check_key(draft, secret))
+        return _not_asked(fault.message)
+    return await gateway.check_key(draft, secret or None)
+
+
+def _keep(provider: Provider, checked: Checked) -> None:
+    """Keep what a test of the stored key found: the health page shows it, too."""
+    record(dict.fromkeys(provider.deployments.values_list("pk", flat=True), checked))
 
 
 @require_POST
@@ -214,12 +230,8 @@ def _connected(request: HttpRequest, provider: Provider, vendor: Vendor) -> Http
     return go_on(request, f"{reverse('providers:route_new')}?{query}", words)
 
 
-def _values(form: ConnectionForm, but: str = "") -> dict[str, Any]:
-    values = dict(form.cleaned_data)
-    values.pop("vendor", None)
-    values["secret"] = values.pop("key") or None
-    values.pop(but, None)
-    return values
+def _values(form: ConnectionForm) -> dict[str, Any]:
+    return {**form.address, "secret": form.cleaned_data["key"] or None}
 
 
 def _providers() -> Any:
@@ -254,6 +266,9 @@ def _not_asked(words: str) -> Checked:
     return Checked(ok=False, message=words, latency_ms=0, code="not_asked")
 
 
-async def _answer(request: HttpRequest, checked: Checked) -> HttpResponse:
-    page = {"checked": checked}
-    return await sync_to_async(render)(request, "providers/settings/check.html", page)
+async def _answer(
+    request: HttpRequest, checked: Checked, provider: Provider | None = None
+) -> HttpResponse:
+    """Say it in words; `provider` is given when its state on the list changes with it."""
+    page = CheckPage(checked, provider)
+    return await sync_to_async(render)(request, "providers/settings/check.html", {"page": page})

@@ -91,3 +91,10 @@ def test_a_provider_is_switched_off_and_on_again(world: World, as_user: As):
     client.post(f"/settings/providers/{provider.pk}/switch/")
 
     assert b"Switched off" in client.get("/settings/providers/").content
+
+
+def test_an_address_typed_under_another_card_is_not_taken(world: World, as_user: As):
+    values = {"vendor": "openai", "name": "openai", "key": KEY, "base_url": "https://evil.example"}
+    as_user(world.otto).post("/settings/providers/new/", values)
+
+    assert Provider.objects.get().base_url == ""
