@@ -82,7 +82,7 @@ class Unpriced(RequestRejected):
 
 
 class UpstreamError(EngineError):
-    """One deployment failed.
+    """One deployment failed; the message is a sentence that names it.
 
     `retry_here`: the same deployment may answer the same request.
     `try_next`: another deployment may.

@@ -37,7 +37,7 @@ class Fallback:
                     raise
                 failures.append((deployment.name, error))
             if remaining:
-                call.notices.append(_notice(*failures[-1], remaining[0].name))
+                call.notices.append(_notice(failures[-1][1], remaining[0].name))
         raise _all_failed(call, failures)
 
     def _slice(self, call: Call, shares: int) -> float:
@@ -46,8 +46,8 @@ class Fallback:
         return now + max(call.deadline - now, 0.0) / shares
 
 
-def _notice(failed: str, error: UpstreamError, following: str) -> Notice:
-    return Notice(NoticeKind.FALLBACK, f"{failed} failed ({error.message}) Trying {following}.")
+def _notice(error: UpstreamError, following: str) -> Notice:
+    return Notice(NoticeKind.FALLBACK, f"{error.message} Trying {following}.")
 
 
 def _all_failed(
@@ -55,7 +55,7 @@ def _all_failed(
 ) -> UpstreamError | NoDeploymentAvailable:
     if len(failures) == 1:
         return failures[0][1]
-    causes = "; ".join(f"{name}: {error.message}" for name, error in failures)
+    causes = " ".join(error.message for _, error in failures)
     return NoDeploymentAvailable(
         f"No deployment of {call.route.name} could answer. {causes}", failures=failures
     )

@@ -40,7 +40,7 @@ class Retry:
                 wait = self._wait_before(tries + 1, attempt, error)
                 if wait is None:
                     raise
-                attempt.call.notices.append(_notice(attempt, error, tries + 1))
+                attempt.call.notices.append(_notice(error, tries + 1))
             await self.sleep(wait)
 
     def _wait_before(self, number: int, attempt: Attempt, error: UpstreamError) -> float | None:
@@ -55,6 +55,5 @@ class Retry:
         return wait if self.now() + wait < attempt.deadline else None
 
 
-def _notice(attempt: Attempt, error: UpstreamError, number: int) -> Notice:
-    name = attempt.deployment.name
-    return Notice(NoticeKind.RETRY, f"{name} failed ({error.message}) Try {number} follows.")
+def _notice(error: UpstreamError, number: int) -> Notice:
+    return Notice(NoticeKind.RETRY, f"{error.message} Try {number} follows.")
