@@ -65,12 +65,13 @@ for day in range(30):
         model, price = random.choices(models, (5, 3, 4))[0]
         tokens = random.randint(200, 6000)
         moment = at - timedelta(minutes=random.randint(90, 300))
-        entry(at=moment, user=users[place], team=teams[place], model=model, route=model.split("/")[0],
-              input_tokens=tokens * 3, output_tokens=tokens, ttft_ms=random.randint(180, 900),
-              duration_ms=random.randint(900, 5000), cost_nano=tokens * price * 2500)
+        who = {"at": moment, "user": users[place], "team": teams[place]}
+        what = {"model": model, "route": model.split("/")[0]}
+        entry(**who, **what, input_tokens=tokens * 3, output_tokens=tokens,
+              ttft_ms=random.randint(180, 900), duration_ms=random.randint(900, 5000),
+              cost_nano=tokens * price * 2500)
         if random.random() < 0.03:
-            entry(at=moment, user=users[place], team=teams[place], model=model, route=model.split("/")[0],
-                  code="upstream_overloaded", http_status=529)
+            entry(**who, **what, code="upstream_overloaded", http_status=529)
 """
 
 
