@@ -101,8 +101,9 @@ def page(
 
 def rename(conversation: Conversation, title: str) -> None:
     """From now on nothing renames it but its owner; an empty title gives that up again."""
-    conversation.title = title.strip()[:200] or _first_words(conversation)
-    conversation.title_is_own = bool(title.strip())
+    own = title.replace("\x00", "").strip()[:200]
+    conversation.title = own or _first_words(conversation)
+    conversation.title_is_own = bool(own)
     conversation.save(update_fields=["title", "title_is_own"])
 
 

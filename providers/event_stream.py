@@ -13,6 +13,7 @@ from django.http import StreamingHttpResponse
 
 PING = b": ping\n\n"
 
+LONGEST_NUMBER = 9
 T = TypeVar("T")
 
 
@@ -24,7 +25,9 @@ def frame(event: str, data: Any, *, number: int | None = None) -> bytes:
 
 def last_event_id(header: str | None) -> int | None:
     """None: the client is new, or sent something that is no number of ours."""
-    return int(header) if header and header.isascii() and header.isdigit() else None
+    if not header or len(header) > LONGEST_NUMBER:
+        return None
+    return int(header) if header.isascii() and header.isdigit() else None
 
 
 class EventStreamResponse(StreamingHttpResponse):

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, TypeVar
 from uuid import UUID
 
+import structlog
 from django.utils import timezone
 
 from conversations.models import Conversation, Run, RunState
@@ -22,6 +23,7 @@ from conversations.runs.ports import OpenAnswer
 from conversations.runs.tail import Tail
 from conversations.threads import in_thread
 
+logger = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
@@ -101,5 +103,11 @@ class Desk:
         # The loop itself keeps only weak references to tasks.
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget)
         return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, book.RunRefused):
+            logger.error("run_lost", exc_info=error)

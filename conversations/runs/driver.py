@@ -57,7 +57,17 @@ class Driver:
             self._stopped.set_result(state)
 
     async def drive(self) -> None:
-        """Return when everything is written. A run that another process ended is left alone."""
+        """Return when everything is written. A run that another process ended is left alone.
+
+        Whatever happens, who follows it hears of an end.
+        """
+        try:
+            await self._drive()
+        finally:
+            lost = {"code": "interrupted", "message": book.INTERRUPTED}
+            self.journal.abandon(Kind.ERROR, lost)
+
+    async def _drive(self) -> None:
         self.journal.say(Kind.STATUS, {"phase": "waiting"})
         for notice in self.order.notices:
             self._tell(notice)
@@ -89,13 +99,9 @@ class Driver:
             case Start(deployment, attempt):
                 self.journal.say(Kind.START, self._start(deployment, attempt))
             case TextDelta(text):
-                self._first_content()
-                self._text.append(text)
-                self.journal.say(Kind.TEXT, {"text": text})
+                self._write(Kind.TEXT, self._text, _storable(text))
             case ReasoningDelta(text):
-                self._first_content()
-                self._reasoning.append(text)
-                self.journal.say(Kind.REASONING, {"text": text})
+                self._write(Kind.REASONING, self._reasoning, _storable(text))
             case Notice(kind, message):
                 self._tell({"kind": kind.value, "message": message})
             case Finish(reason):
@@ -115,9 +121,11 @@ class Driver:
         self._ending.notices.append(notice)
         self.journal.say(Kind.NOTICE, notice)
 
-    def _first_content(self) -> None:
+    def _write(self, kind: Kind, so_far: list[str], text: str) -> None:
         if self._ending.ttft_ms is None:
             self._ending.ttft_ms = self._elapsed_ms()
+        so_far.append(text)
+        self.journal.say(kind, {"text": text})
 
     def _judge(self, reading: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
         """Say how it ended. A bug is logged here, since nobody awaits a run."""
@@ -151,10 +159,8 @@ class Driver:
         ending.reasoning = "".join(self._reasoning)
         self._count()
         last = self.journal.numbered([(Kind.USAGE, _usage(ending)), _terminal(ending)])
-        if not await in_thread(book.conclude, self.order, ending, last):
-            lost = {"code": "interrupted", "message": book.INTERRUPTED}
-            last = self.journal.numbered([(Kind.ERROR, lost)])
-        self.journal.publish(last)
+        if await in_thread(book.conclude, self.order, ending, last):
+            self.journal.publish(last)
 
     def _count(self) -> None:
         usage = self._figures.usage if self._figures else None
@@ -167,6 +173,11 @@ class Driver:
 
     def _elapsed_ms(self) -> int:
         return round((self._now() - self._began) * 1000)
+
+
+def _storable(text: str) -> str:
+    """Replace what Postgres cannot hold: NUL, and halves of surrogate pairs."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _charged(error: EngineError, text: list[str]) -> str:

@@ -65,6 +65,11 @@ class Journal:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def abandon(self, kind: Kind, data: dict[str, Any]) -> None:
+        """Tell the tails of an end that could not be written, unless they know of one."""
+        if not (self.events and self.events[-1].is_terminal):
+            self.publish(self.numbered([(kind, data)]))
+
     def after(self, seq: int) -> list[LogEvent]:
         return self.events[seq:]
 

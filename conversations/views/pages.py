@@ -84,16 +84,14 @@ def past(request: HttpRequest) -> HttpResponse:
     standing = standing_of(request)
     if standing.team is None:
         raise Http404
+    query = _line(request.GET.get("q", ""))
     found = history.page(
-        standing.user,
-        standing.team,
-        before=_uuid(request.GET.get("before")),
-        query=request.GET.get("q", "").strip(),
+        standing.user, standing.team, before=_uuid(request.GET.get("before")), query=query
     )
     context = {
         "history": found,
         "current": _uuid(request.GET.get("current")),
-        "query": request.GET.get("q", ""),
+        "query": query,
     }
     return render(request, "conversations/_history.html", context)
 
@@ -164,6 +162,11 @@ def _gauge(standing: Standing, conversation: Conversation | None) -> shown.Gauge
 def _just_deleted(request: HttpRequest, standing: Standing) -> Conversation | None:
     conversation_id = _uuid(request.GET.get("deleted"))
     return history.deleted_by(standing.user, conversation_id) if conversation_id else None
+
+
+def _line(text: str) -> str:
+    """Take out what Postgres cannot hold."""
+    return text.replace("\x00", "").strip()
 
 
 def _uuid(text: str | None) -> UUID | None:

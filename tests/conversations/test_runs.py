@@ -214,6 +214,28 @@ async def test_a_bug_shows_nothing_of_its_inside(
     assert "secret" not in str(events[-1].data)
 
 
+async def test_characters_that_postgres_cannot_hold_do_not_end_a_run(
+    desk: Desk, script: Script, thread: Conversation
+) -> None:
+    script.play(TextDelta("a\x00b"), TextDelta("\ud83d"), Finish(FinishReason.STOP))
+    run_id = await desk.start(thread, "Hi")
+    assert text_of(await everything(desk, run_id)) == "a\ufffdb?"
+    assert (await reread(run_id)).state == RunState.DONE
+
+
+async def test_who_follows_hears_of_an_end_that_could_not_be_written(
+    desk: Desk, script: Script, thread: Conversation
+) -> None:
+    run_id = await desk.start(thread, "Hi")
+    tail = desk.tail(run_id, 0)
+    await anext(tail)
+    await in_thread(Run.objects.all().delete)
+    script.say("too late")
+    async with asyncio.timeout(5):
+        rest = [event async for event in tail]
+    assert rest[-1].kind is Kind.ERROR
+
+
 async def test_notices_are_kept_with_the_answer(
     desk: Desk, script: Script, thread: Conversation
 ) -> None:
