@@ -294,7 +294,7 @@ DROP FUNCTION ledger_expire, ledger_settle, ledger_close, ledger_top_up, ledger_
 
 
 class Migration(migrations.Migration):
-    dependencies = [("providers", "0003_opening_of_windows")]
+    dependencies = [("providers", "0001_initial")]
 
     operations = [
         migrations.RunSQL(

@@ -34,7 +34,7 @@ def trigger(table, columns):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("providers", "0005_probe")]
+    dependencies = [("providers", "0002_ledger_functions")]
 
     operations = [
         migrations.RunSQL(FUNCTION, "DROP FUNCTION gaiweb_tell_change()"),
