@@ -56,9 +56,11 @@ class Features(Group):
     enable_streaming: bool = Field(
         default=True, description="Callers of `/v1` may ask for a stream."
     )
-    enable_multi_step: bool = Field(default=True, description="A prompt may take several steps.")
+    enable_multi_step: bool = Field(
+        default=True, description="Several steps for one prompt; for the tool loop to come."
+    )
     max_steps_per_user: int = Field(
-        20, description="Most model steps of one prompt.", ge=1, le=1000
+        20, description="Most model steps of one prompt; for the tool loop to come.", ge=1, le=1000
     )
 
 
