@@ -65,7 +65,14 @@ _PROGRAMS = {"browser": "chromium", "redis": "redis-server"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a program that this machine lacks."""
+    """Skip what needs a program that this machine lacks; say what shares a process.
+
+    The browser's tests share a server that is dear to start; they begin first and stay together.
+    """
+    items.sort(key=lambda item: "tests/browser/" not in item.nodeid)
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("browser" if "tests/browser/" in file else file))
     for marker, program in _PROGRAMS.items():
         if shutil.which(program) is None:
             lacking = pytest.mark.skip(reason=f"{program} is not installed")
