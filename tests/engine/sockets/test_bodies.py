@@ -56,6 +56,7 @@ async def test_a_compressed_body_is_opened() -> None:
         (b"x" * 1001, {}),
         (gzip.compress(b"x" * 1001), {"content-encoding": "gzip"}),
     ],
+    ids=["not gzip", "too large", "too large once opened"],
 )
 async def test_what_cannot_be_opened_or_is_too_large_is_garbled(
     body: bytes, headers: dict[str, str]
