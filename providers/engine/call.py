@@ -11,10 +11,13 @@ from uuid import UUID
 from providers.engine.errors import UpstreamError
 from providers.engine.events import Event, Notice
 from providers.engine.request import (
+    Audio,
     CompletionRequest,
+    File,
     Image,
     Part,
     Reasoning,
+    Refusal,
     Text,
     ToolCall,
     ToolResult,
@@ -194,14 +197,19 @@ def input_bytes(request: CompletionRequest) -> int:
         + len(str(tool.parameters).encode())
         for tool in request.tools
     )
+    schema = request.response_schema.schema if request.response_schema is not None else None
+    if schema is not None:
+        tools += len(str(schema).encode())
     return tools + sum(_part_bytes(part) for message in request.messages for part in message.parts)
 
 
 def _part_bytes(part: Part) -> int:
     match part:
-        case Text(text) | Reasoning(text):
+        case Text(text) | Refusal(text):
             return len(text.encode())
-        case Image(url):
+        case Reasoning(text, signature):
+            return len(text.encode()) + len((signature or "").encode())
+        case Image(url) | Audio(url) | File(url):
             return len(url.encode())
         case ToolCall(id, name, arguments):
             return len(id.encode()) + len(name.encode()) + len(arguments.encode())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from providers.engine.request import ToolCall
+from providers.engine.request import Reasoning, ToolCall, ToolResult
 from providers.engine.usage import Usage
 
 
@@ -38,12 +38,18 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
+    """`is_refusal`: these are the words with which the model declines."""
+
     text: str
+    is_refusal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
+    """`replay`: the whole thought with its seal, beside its last delta, whose text may be empty."""
+
     text: str
+    replay: Reasoning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,54 @@ class ToolCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolResulted:
+    """One of our own tools ran; `duration_ms` None: a caller gave the result."""
+
+    name: str
+    result: ToolResult
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a passage comes from. `start` and `end` are characters of the answer's text."""
+
+    url: str = ""
+    title: str = ""
+    quoted: str = ""
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Citations:
+    items: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """A verdict of a provider's or of our own filter; `is_blocked`: something was kept back."""
+
+    category: str
+    message: str
+    is_blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """One model step of a tool loop with what it used. `cost_nano` None: it has no price."""
+
+    number: int
+    text: str
+    calls: tuple[ToolCall, ...]
+    results: tuple[ToolResult, ...]
+    usage: Usage | None
+    cost_nano: int | None
+    duration_ms: int
+    reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something the caller should be told in words; `message` is safe to show."""
 
@@ -81,7 +135,10 @@ class UsageReported:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
+    """`stopped_by`: the stop condition that ended a tool loop, in words; None: none did."""
+
     reason: FinishReason
+    stopped_by: str | None = None
 
 
 Event = (
@@ -90,6 +147,10 @@ Event = (
     | ReasoningDelta
     | ToolCallDelta
     | ToolCalled
+    | ToolResulted
+    | Citations
+    | Safety
+    | StepEnded
     | Notice
     | UsageReported
     | Finish

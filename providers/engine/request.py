@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 
@@ -20,40 +20,93 @@ class Role(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Text:
     text: str
+    type: ClassVar[str] = "text"
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An https or data URL; never fetched by us."""
+    """An https or data URL, or a file that the provider keeps; never fetched by us.
 
-    url: str
+    `detail` is the field's `low`, `high` or `auto`; None: the provider's own choice.
+    """
+
+    url: str = ""
+    file_id: str | None = None
+    detail: str | None = None
+    type: ClassVar[str] = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A data URL such as `data:audio/wav;base64,...`, an https URL, or a provider's file."""
+
+    url: str = ""
+    file_id: str | None = None
+    type: ClassVar[str] = "audio"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A document: data URL, https URL, or a provider's file. `name` empty: it has none."""
+
+    url: str = ""
+    file_id: str | None = None
+    name: str = ""
+    type: ClassVar[str] = "file"
 
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """`signature` is the provider's own, kept for replay; None where it gives none."""
+    """A thought, kept so that the provider that had it can be shown it again.
+
+    `signature` is the provider's own seal (Anthropic's signature or redacted data, OpenAI's
+    encrypted content, Gemini's thought signature); None where it gives none. `wire` is the adapter
+    that can read it: to every other one the thought is only text. `is_redacted`: there is no text.
+    """
 
     text: str
     signature: str | None = None
+    id: str | None = None
+    wire: str | None = None
+    is_redacted: bool = False
+    type: ClassVar[str] = "reasoning"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a model said when it declined; sent back to it as its own words."""
+
+    text: str
+    type: ClassVar[str] = "refusal"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """`arguments` is the JSON text as the model wrote it; it may be malformed."""
+    """`arguments` is the JSON text as the model wrote it; it may be malformed.
+
+    `signature`: Gemini seals a call itself; it is refused there when it comes back without.
+    """
 
     id: str
     name: str
     arguments: str
+    signature: str | None = None
+    type: ClassVar[str] = "tool_call"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
+    """`name` empty: the call with this id tells it."""
+
     call_id: str
     content: str
     is_error: bool = False
+    name: str = ""
+    type: ClassVar[str] = "tool_result"
 
 
-Part = Text | Image | Reasoning | ToolCall | ToolResult
+Part = Text | Image | Audio | File | Reasoning | Refusal | ToolCall | ToolResult
+"""Told apart by `type`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +125,31 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`parameters` is a JSON Schema object."""
+    """`parameters` is a JSON Schema object. `strict`: the provider must hold itself to it."""
 
     name: str
     description: str
     parameters: Mapping[str, Any]
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseSchema:
+    """The answer must be JSON. `schema` None: any object; else one that this JSON Schema allows."""
+
+    schema: Mapping[str, Any] | None = None
+    name: str = "answer"
+    strict: bool = True
+
+
+class Effort(StrEnum):
+    """How much a model may think, in the field's words; an adapter takes the nearest it has."""
+
+    NONE = "none"
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +170,8 @@ class CompletionRequest:
     """One prompt. `route` is the public model name. None means unset, which is not zero.
 
     `tool_choice` is `auto`, `none`, `required` or a tool's name. `choices` is the field's `n`.
+    `provider_options`, by provider name or adapter kind, are put into the body as they are.
+    The same `idempotency_key` of one caller is one prompt, however often it is sent.
     """
 
     id: UUID
@@ -109,7 +184,13 @@ class CompletionRequest:
     seed: int | None = None
     tools: tuple[Tool, ...] = ()
     tool_choice: str | None = None
+    response_schema: ResponseSchema | None = None
+    effort: Effort | None = None
     choices: int = 1
     stream: bool = True
+    idempotency_key: str | None = None
+    provider_options: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict[str, Mapping[str, Any]]
+    )
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     raw: RawBody | None = None

@@ -10,11 +10,14 @@ import orjson
 from providers.engine.call import output_bound
 from providers.engine.errors import InvalidRequest
 from providers.engine.request import (
+    Audio,
     CompletionRequest,
+    File,
     Image,
     Message,
     Part,
     Reasoning,
+    Refusal,
     Role,
     Text,
     Tool,
@@ -77,12 +80,12 @@ def _turns(messages: tuple[Message, ...]) -> list[Body]:
 
 def _blocks(part: Part) -> Iterator[Body]:
     match part:
-        case Text(text):
+        case Text(text) | Refusal(text):
             # An empty text block is refused.
             if text:
                 yield {"type": "text", "text": text}
-        case Image(url):
-            yield {"type": "image", "source": _image_source(url)}
+        case Image() | Audio() | File():
+            yield _media(part)
         case Reasoning(text, signature):
             # Unsigned thoughts, of another provider, are refused too.
             if signature is not None:
@@ -92,6 +95,12 @@ def _blocks(part: Part) -> Iterator[Body]:
         case ToolResult(call_id, content, is_error):
             block = {"type": "tool_result", "tool_use_id": call_id, "content": content}
             yield {**block, "is_error": True} if is_error else block
+
+
+def _media(part: Image | Audio | File) -> Body:
+    if not isinstance(part, Image):
+        raise InvalidRequest(f"This provider takes no {part.type} part.", param="messages")
+    return {"type": "image", "source": _image_source(part.url)}
 
 
 def _image_source(url: str) -> Body:
