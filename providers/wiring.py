@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -25,6 +25,8 @@ from providers.engine.adapters.demo import DemoAdapter
 from providers.engine.adapters.openai_chat import OpenAIChatAdapter
 from providers.engine.errors import LedgerUnavailable
 from providers.engine.pipeline import Engine
+from providers.engine.policy import NONE as NO_POLICY
+from providers.engine.policy import Policy
 from providers.engine.ports import Adapter
 from providers.engine.steps.breaker import Limits as BreakerLimits
 from providers.engine.steps.validation import Validation
@@ -32,6 +34,7 @@ from providers.engine.upstream import Upstream
 from providers.ledger import pool as ledger_pool
 from providers.ledger.postgres import PostgresLedger
 from providers.metrics import MeasuredLedger, Metrics
+from providers.policies import snapshot as policies
 from providers.state.changes import Changes
 from providers.state.open_calls import OpenCalls
 from providers.state.own_loop import OwnLoop
@@ -48,6 +51,7 @@ _CATALOG = frozenset(
     f"providers_{table}" for table in ("provider", "deployment", "price", "route", "routetarget")
 )
 _CREDENTIALS = frozenset({"providers_credential", "providers_provider"})
+_POLICIES = frozenset({"providers_teampolicy"})
 _KEYS = frozenset({"providers_virtualkey", "providers_user", "providers_membership"})
 
 
@@ -64,6 +68,7 @@ class Wired:
     last_used: LastUsed
     pool: Pool
     catalog: snapshot.Catalog = snapshot.EMPTY
+    policies: Mapping[int, Policy] = field(default_factory=dict)
     open_calls: OpenCalls = field(default_factory=OpenCalls)
     changes: Changes = field(init=False)
     flushing: asyncio.Task[None] | None = None
@@ -74,11 +79,13 @@ class Wired:
             {
                 _CATALOG: self.read_catalog,
                 _CREDENTIALS: self.read_credentials,
+                _POLICIES: self.read_policies,
                 _KEYS: self.forget_keys,
             },
         )
         await self.read_catalog()
         await self.read_credentials()
+        await self.read_policies()
         await self.changes.start()
         self.flushing = asyncio.create_task(self._keep_flushing(), name="last-used")
 
@@ -105,6 +112,12 @@ class Wired:
 
     async def read_credentials(self) -> None:
         self.secrets.publish(await asyncio.to_thread(closing, read_sealed))
+
+    async def read_policies(self) -> None:
+        self.policies = await asyncio.to_thread(closing, policies.read)
+
+    def policy_of(self, team_id: int | None) -> Policy:
+        return NO_POLICY if team_id is None else self.policies.get(team_id, NO_POLICY)
 
     async def forget_keys(self) -> None:
         self.verifier.forget()

@@ -12,6 +12,7 @@ from providers.models.people import (
     TeamRole,
     User,
 )
+from providers.models.policies import FilterMode, TeamPolicy
 from providers.models.spending import Budget, BudgetWindow, Entry, Period, Reservation, Scope
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Credential",
     "Deployment",
     "Entry",
+    "FilterMode",
     "Membership",
     "Organisation",
     "OrganisationRole",
@@ -33,6 +35,7 @@ __all__ = [
     "Scope",
     "SetupLink",
     "Team",
+    "TeamPolicy",
     "TeamRole",
     "User",
     "VirtualKey",

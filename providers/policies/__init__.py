@@ -1,0 +1,1 @@
+"""What each team wants otherwise than the installation has it."""
