@@ -128,9 +128,14 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class UsageReported:
-    """The final figures; at most once an answer, before `Finish`."""
+    """The final figures; at most once an answer, before `Finish`.
+
+    `cost_nano`: of a tool loop's steps together. None: unknown, or an answer of one step whose
+    cost is its call's.
+    """
 
     usage: Usage
+    cost_nano: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

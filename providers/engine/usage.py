@@ -41,6 +41,11 @@ def estimated(*, input_bound: int, output_bytes: int, output_bound: int) -> Usag
     )
 
 
+def dollars(nano: int | None) -> str | None:
+    """Write nano-dollars as a decimal string with all nine places; None: unknown."""
+    return None if nano is None else f"{Decimal(nano) / NANO_PER_USD:.9f}"
+
+
 def tokens_of(size_in_bytes: int) -> int:
     return -(-size_in_bytes // BYTES_PER_TOKEN)
 

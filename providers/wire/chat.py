@@ -11,7 +11,8 @@ from providers import gateway
 from providers.engine.call import Answer, Caller
 from providers.engine.errors import EngineError
 from providers.engine.events import Event
-from providers.wire.chat_answer import DONE, Chunks, Gathered, cost_usd, sse, usage_body
+from providers.engine.usage import dollars
+from providers.wire.chat_answer import DONE, Chunks, Gathered, sse, usage_body
 from providers.wire.chat_request import ChatRequest, parse
 from providers.wire.errors import STOPPING, internal_body, openai_body
 from providers.wire.http import Exchange, Headers, Heart
@@ -47,7 +48,7 @@ async def _plain(exchange: Exchange, caller: Caller, asked: ChatRequest) -> None
     if usage is not None:
         body["usage"] = usage_body(usage, cost_nano)
     headers = _answer_headers(answer)
-    cost = cost_usd(cost_nano)
+    cost = dollars(cost_nano)
     if cost is not None:
         headers.append((b"x-gai-cost-usd", cost.encode()))
     await exchange.json(200, body, headers)

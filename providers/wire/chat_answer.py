@@ -7,7 +7,6 @@ lib/streaming for what its clients need (contiguous tool indices, an id that doe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -22,16 +21,9 @@ from providers.engine.events import (
     ToolCalled,
 )
 from providers.engine.request import CompletionRequest, ToolCall
-from providers.engine.usage import NANO_PER_USD, Usage
+from providers.engine.usage import Usage, dollars
 
 DONE = b"data: [DONE]\n\n"
-
-
-def cost_usd(cost_nano: int | None) -> str | None:
-    """Dollars, nine decimals, exact; None: unknown."""
-    if cost_nano is None:
-        return None
-    return f"{Decimal(cost_nano) / NANO_PER_USD:.9f}"
 
 
 def usage_body(usage: Usage, cost_nano: int | None) -> dict[str, Any]:
@@ -41,7 +33,7 @@ def usage_body(usage: Usage, cost_nano: int | None) -> dict[str, Any]:
         "total_tokens": usage.input_tokens + usage.output_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cache_read_tokens},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-        "cost_usd": cost_usd(cost_nano),
+        "cost_usd": dollars(cost_nano),
     }
 
 

@@ -21,8 +21,8 @@ from providers.engine.events import (
     ToolCalled,
 )
 from providers.engine.request import CompletionRequest, Message, Role, ToolCall
-from providers.engine.usage import Usage
-from providers.wire.chat_answer import Chunks, Gathered, cost_usd, usage_body
+from providers.engine.usage import Usage, dollars
+from providers.wire.chat_answer import Chunks, Gathered, usage_body
 
 REQUEST = CompletionRequest(id=uuid4(), route="demo", messages=(Message.of(Role.USER, "hi"),))
 
@@ -124,6 +124,6 @@ def test_an_answer_of_tool_calls_alone_has_null_content() -> None:
 
 
 def test_unknown_cost_is_not_zero() -> None:
-    assert cost_usd(None) is None
-    assert cost_usd(0) == "0.000000000"
-    assert cost_usd(12_345_678_901_234_567) == "12345678.901234567"
+    assert dollars(None) is None
+    assert dollars(0) == "0.000000000"
+    assert dollars(12_345_678_901_234_567) == "12345678.901234567"
