@@ -18,6 +18,8 @@ from django.conf import settings
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 
+from tests.engine.adapters.recorded.table import lines as recordings_table
+
 if TYPE_CHECKING:
     from providers.models import Team, User
 
@@ -94,7 +96,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly what was not tested, and why."""
+    """Tell how the recordings went; say loudly what was not tested, and why."""
+    ended = [
+        report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])
+    ]
+    if rows := recordings_table(ended):
+        terminalreporter.section("Recorded traffic")
+        for row in rows:
+            terminalreporter.line(row)
     skipped = terminalreporter.stats.get("skipped", [])
     if not skipped:
         return

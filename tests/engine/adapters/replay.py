@@ -25,10 +25,18 @@ ADAPTERS: dict[str, Callable[[Upstream], Adapter]] = {
     "anthropic_messages": AnthropicMessagesAdapter,
 }
 HOME = Path(__file__).resolve().parents[3]
-RECORDINGS = Path(os.environ.get("GAIWEB_RECORDINGS", HOME.parent / "shared" / "recordings"))
-if not RECORDINGS.is_dir():
-    # A worktree stands one folder deeper than the checkout.
-    RECORDINGS = HOME.parent.parent / "shared" / "recordings"
+
+
+def _recordings() -> Path:
+    """Look beside the checkout, and one folder up for a worktree of it."""
+    if named := os.environ.get("GAIWEB_RECORDINGS"):
+        return Path(named)
+    usual = HOME.parent / "shared" / "recordings"
+    deeper = HOME.parent.parent / "shared" / "recordings"
+    return deeper if deeper.is_dir() and not usual.is_dir() else usual
+
+
+RECORDINGS = _recordings()
 
 
 class Chunks(httpx.AsyncByteStream):
@@ -55,17 +63,28 @@ class Replay:
     error: Exception | None = None
     sent: list[httpx.Request] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._adapter = ADAPTERS[self.wire](Upstream(transport=httpx.MockTransport(self._handle)))
+
     async def events(
-        self, request: CompletionRequest | None = None, secret: str = "sk-secret", **deployment: Any
+        self,
+        request: CompletionRequest | None = None,
+        secret: str = "sk-secret",
+        into: list[Event] | None = None,
+        **deployment: Any,
     ) -> list[Event]:
+        """Read the answer whole; `into` keeps what came before a failure."""
         request = request if request is not None else a_request()
+        events = into if into is not None else []
         target = a_deployment(kind=self.wire, **deployment)
         attempt = Attempt(Call(request, CALLER, a_route(target), 1e9), target, 1e9)
-        async with self.adapter().open(attempt, secret) as reply:
-            return [event async for event in reply.events]
+        async with self._adapter.open(attempt, secret) as reply:
+            async for event in reply.events:
+                events.append(event)
+        return events
 
     def adapter(self) -> Adapter:
-        return ADAPTERS[self.wire](Upstream(transport=httpx.MockTransport(self._handle)))
+        return self._adapter
 
     @property
     def body(self) -> dict[str, Any]:

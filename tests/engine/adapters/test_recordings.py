@@ -1,31 +1,26 @@
-"""Real traffic, compared with what the body itself says, read here a second and simpler way."""
+"""Real traffic, compared with what its body says, read a second and simpler way in `recorded/`."""
 
 from __future__ import annotations
 
 import json
+import math
 import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 
-from providers.engine.errors import (
-    EngineError,
-    UpstreamMisconfigured,
-    UpstreamRejected,
-    UpstreamThrottled,
-)
-from providers.engine.events import (
-    Event,
-    Finish,
-    ReasoningDelta,
-    TextDelta,
-    ToolCallDelta,
-    ToolCalled,
-    UsageReported,
-)
-from tests.engine.adapters.replay import RECORDINGS, Replay
+from providers.engine.errors import EngineError
+from providers.engine.events import Event, ToolCallDelta, ToolCalled
+from tests.engine.adapters import recorded
+from tests.engine.adapters.recorded.said import Said, told
+from tests.engine.adapters.recorded.table import PROPERTY
+from tests.engine.adapters.replay import ADAPTERS, RECORDINGS, Replay
 from tests.fakes import a_request
 
 if not RECORDINGS.is_dir():
@@ -33,180 +28,119 @@ if not RECORDINGS.is_dir():
         f"no recorded traffic at {RECORDINGS}; set GAIWEB_RECORDINGS", allow_module_level=True
     )
 
-WIRES = ("openai_chat", "anthropic_messages")
-PATHS = [path for wire in WIRES for path in sorted((RECORDINGS / wire).glob("*.json"))]
+READERS = {
+    module.name: import_module(f"{recorded.__name__}.{module.name}")
+    for module in iter_modules(recorded.__path__)
+    if (RECORDINGS / module.name).is_dir()
+}
+PATHS = [path for wire in sorted(READERS) for path in sorted((RECORDINGS / wire).glob("*.json"))]
 STREAMS = [path for path in PATHS if path.name.startswith("stream-200")]
-GOOD = [path for path in PATHS if "-200-" in path.name]
-FAILED = [path for path in PATHS if "-200-" not in path.name]
+SPLITS = 200
 _KEPT_HEADERS = ("content-type", "x-request-id", "request-id", "retry-after")
 
-_ERRORS = {400: UpstreamRejected, 404: UpstreamMisconfigured, 429: UpstreamThrottled}
+Told = tuple[list[Event], EngineError | None]
 
 
-def recorded(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-async def played(recording: dict[str, Any], pieces: list[bytes]) -> list[Event]:
-    response = recording["response"]
-    headers = {k: v for k, v in response["headers"].items() if k.lower() in _KEPT_HEADERS}
-    replay = Replay(recording["wire"], pieces, response["status"], headers)
-    return await replay.events(a_request(stream=recording["stream"]))
+def every(paths: list[Path]) -> Callable[..., Any]:
+    ids = [f"{path.parent.name}-{path.stem[-6:]}" for path in paths]
+    return pytest.mark.parametrize("path", paths, ids=ids)
 
 
-async def whole(recording: dict[str, Any]) -> list[Event]:
-    return await played(recording, [recording["response"]["body"].encode()])
+@pytest.fixture(autouse=True)
+def _in_the_table(request: pytest.FixtureRequest, record_property: Callable[..., None]) -> None:
+    if "path" in request.fixturenames:
+        path: Path = request.getfixturevalue("path")
+        record_property(PROPERTY, f"{path.parent.name}/{path.name}")
 
 
-def told(events: list[Event]) -> dict[str, Any]:
-    usages = [event.usage for event in events if isinstance(event, UsageReported)]
-    usage = usages[-1] if usages else None
-    return {
-        "text": "".join(e.text for e in events if isinstance(e, TextDelta)),
-        "reasoning": "".join(e.text for e in events if isinstance(e, ReasoningDelta)),
-        "calls": [(e.call.name, e.call.arguments) for e in events if isinstance(e, ToolCalled)],
-        "usage": usage and (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens),
-    }
+class Player:
+    """One adapter for all ways in which a recording may arrive."""
+
+    def __init__(self, recording: dict[str, Any]) -> None:
+        response = recording["response"]
+        headers = {k: v for k, v in response["headers"].items() if k.lower() in _KEPT_HEADERS}
+        self.body: bytes = response["body"].encode()
+        self._replay = Replay(recording["wire"], (), response["status"], headers)
+        # One id for all: a call without one of its own is named after it.
+        self._request = a_request(stream=recording["stream"])
+
+    async def told(self, pieces: Sequence[bytes]) -> Told:
+        self._replay.pieces = pieces
+        events: list[Event] = []
+        try:
+            await self._replay.events(self._request, into=events)
+        except EngineError as error:
+            return events, error
+        return events, None
 
 
-def expected(recording: dict[str, Any]) -> dict[str, Any]:
-    body = recording["response"]["body"]
-    if recording["stream"]:
-        lines = (line[5:].strip() for line in body.splitlines() if line.startswith("data:"))
-        pieces = [json.loads(line) for line in lines if line != "[DONE]"]
-    else:
-        pieces = [json.loads(body)]
-    read = _openai if recording["wire"] == "openai_chat" else _anthropic
-    return read(pieces)
+async def heard(recording: dict[str, Any], pieces: Sequence[bytes] | None = None) -> Said:
+    player = Player(recording)
+    return told(*await player.told(pieces or [player.body]))
 
 
-def _openai(pieces: list[dict[str, Any]]) -> dict[str, Any]:
-    said: dict[str, Any] = {"text": "", "reasoning": "", "usage": None}
-    calls: dict[Any, list[str]] = {}
-    for piece in pieces:
-        for choice in piece.get("choices", []):
-            delta = choice.get("delta") or choice.get("message") or {}
-            said["text"] += delta.get("content") or ""
-            said["reasoning"] += delta.get("reasoning_content") or delta.get("reasoning") or ""
-            for place, call in enumerate(delta.get("tool_calls") or []):
-                index = call.get("index", place) if "delta" in choice else place
-                name, arguments = calls.setdefault(index, ["", ""])
-                function = call["function"]
-                calls[index] = [
-                    function.get("name") or name,
-                    arguments + (function.get("arguments") or ""),
-                ]
-        usage = piece.get("usage")
-        if usage:
-            cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-            # Gemini counts its thoughts into the total only, and bills them as output.
-            output = max(usage["completion_tokens"], usage["total_tokens"] - usage["prompt_tokens"])
-            said["usage"] = (usage["prompt_tokens"], output, cached)
-    return {**said, "calls": [tuple(call) for call in calls.values()]}
+def with_ids_of(said: Said, expected: Said) -> Said:
+    """Overlook our own ids for calls that came without any."""
+    if len(said.calls) != len(expected.calls):
+        return said
+    pairs = zip(said.calls, expected.calls, strict=True)
+    return replace(said, calls=tuple(c if e.id else c._replace(id="") for c, e in pairs))
 
 
-def _anthropic(pieces: list[dict[str, Any]]) -> dict[str, Any]:
-    said = {"text": "", "reasoning": ""}
-    usage: dict[str, Any] = {}
-    calls: dict[int, list[str]] = {}
-    for piece in pieces:
-        for index, block in enumerate(piece.get("content", [])):
-            said["text"] += block.get("text") or ""
-            said["reasoning"] += block.get("thinking") or ""
-            if block["type"] == "tool_use":
-                calls[index] = [block["name"], json.dumps(block["input"])]
-        if piece["type"] == "content_block_start" and piece["content_block"]["type"] == "tool_use":
-            calls[piece["index"]] = [piece["content_block"]["name"], ""]
-        delta = piece.get("delta", {})
-        said["text"] += delta.get("text") or ""
-        said["reasoning"] += delta.get("thinking") or ""
-        if "partial_json" in delta:
-            calls[piece["index"]][1] += delta["partial_json"]
-        usage |= piece.get("usage") or piece.get("message", {}).get("usage") or {}
-    cached = usage.get("cache_read_input_tokens") or 0
-    sent = usage["input_tokens"] + cached + (usage.get("cache_creation_input_tokens") or 0)
-    return {
-        **said,
-        "usage": (sent, usage["output_tokens"], cached),
-        "calls": [(name, arguments or "{}") for name, arguments in calls.values()],
-    }
+@every(PATHS)
+async def test_an_exchange_is_understood_as_its_body_says(path: Path) -> None:
+    recording = read(path)
+    reader = READERS[path.parent.name]
+    expected = reader.expected(recording)
+    if hasattr(reader, "heard"):
+        assert await reader.heard(recording, None) == expected
+        return
+    said = await heard(recording)
+    assert with_ids_of(said, expected) == expected
 
 
-def _plain_arguments(said: dict[str, Any]) -> dict[str, Any]:
-    # A plain Anthropic body holds objects, whose spaces are nobody's.
-    calls = [(name, json.loads(arguments or "{}")) for name, arguments in said["calls"]]
-    return {**said, "calls": calls}
+@every(STREAMS)
+async def test_a_stream_gives_the_same_events_however_it_is_cut(path: Path) -> None:
+    player = Player(read(path))
+    body = player.body
+    events, error = await player.told([body])
+    chance = random.Random(path.name)
+    ways = [[body[at : at + 1] for at in range(len(body))]]
+    ways += [split(body, chance) for _ in range(SPLITS)]
+    for pieces in ways:
+        again, same_error = await player.told(pieces)
+        assert again == events
+        assert type(same_error) is type(error)
 
 
-async def test_every_good_answer_is_understood_as_its_body_says() -> None:
-    assert GOOD
-    for path in GOOD:
-        recording = recorded(path)
-        if '"error"' in recording["response"]["body"] and "text-00a3d8" in path.name:
-            continue
-        events = await whole(recording)
-        assert isinstance(events[-1], Finish), path.name
-        assert sum(isinstance(event, Finish) for event in events) == 1, path.name
-        assert _plain_arguments(told(events)) == _plain_arguments(expected(recording)), path.name
+def split(body: bytes, chance: random.Random) -> list[bytes]:
+    """Cut wherever it falls: within a line, a word or a letter; at one place or at thousands."""
+    count = round(2 ** chance.uniform(0, math.log2(len(body) / 8)))
+    cuts = sorted(chance.sample(range(1, len(body)), count))
+    return [body[begin:end] for begin, end in pairwise([0, *cuts, len(body)])]
 
 
-async def test_fragments_of_calls_join_to_the_whole_call_and_count_from_0() -> None:
-    for path in GOOD:
-        recording = recorded(path)
-        if "text-00a3d8" in path.name:
-            continue
-        events = await whole(recording)
-        fragments: dict[int, str] = {}
-        ids: dict[int, tuple[str | None, str | None]] = {}
-        for event in events:
-            if isinstance(event, ToolCallDelta):
-                fragments[event.index] = fragments.get(event.index, "") + event.arguments
-                ids.setdefault(event.index, (event.id, event.name))
-        calls = [event for event in events if isinstance(event, ToolCalled)]
-        assert [call.index for call in calls] == list(range(len(calls))) == list(fragments)
-        for call in calls:
-            assert ids[call.index] == (call.call.id, call.call.name)
-            assert (fragments[call.index] or "{}") == (call.call.arguments or "{}")
+@every([path for path in PATHS if path.parent.name in ADAPTERS])
+async def test_fragments_of_calls_join_to_the_whole_call_and_count_from_0(path: Path) -> None:
+    player = Player(read(path))
+    events, _ = await player.told([player.body])
+    joined: dict[int, list[str | None]] = {}
+    for event in events:
+        if isinstance(event, ToolCallDelta):
+            known = joined.setdefault(event.index, [event.id, event.name, ""])
+            known[2] = (known[2] or "") + event.arguments
+    calls = [event for event in events if isinstance(event, ToolCalled)]
+    assert [call.index for call in calls] == list(range(len(calls))) == list(joined)
+    for call in calls:
+        id, name, arguments = joined[call.index]
+        assert (id, name) == (call.call.id, call.call.name)
+        assert (arguments or "{}") == (call.call.arguments or "{}")
 
 
-async def test_an_error_inside_a_good_stream_is_an_error() -> None:
-    (path,) = [path for path in STREAMS if "text-00a3d8" in path.name]
-    with pytest.raises(UpstreamRejected, match="did not call a tool"):
-        await whole(recorded(path))
-
-
-@pytest.mark.parametrize("path", FAILED, ids=lambda path: path.name[-20:-5])
-async def test_a_refusal_has_its_error(path: Path) -> None:
-    recording = recorded(path)
-    with pytest.raises(EngineError) as caught:
-        await whole(recording)
-    assert type(caught.value) is _ERRORS[recording["response"]["status"]]
-
-
-def _shortest_of_each_wire() -> list[Path]:
-    return [
-        min(STREAMS, key=lambda path: (wire not in path.parts, path.stat().st_size))
-        for wire in WIRES
-    ]
-
-
-@pytest.mark.parametrize("path", _shortest_of_each_wire(), ids=lambda path: path.parent.name)
-async def test_byte_by_byte_gives_the_same_events(path: Path) -> None:
-    recording = recorded(path)
-    body = recording["response"]["body"].encode()
-    assert await played(recording, [bytes([byte]) for byte in body]) == await whole(recording)
-
-
-def cut(body: bytes, places: random.Random, cuts: int) -> list[bytes]:
-    at = [0, *sorted(places.randrange(len(body)) for _ in range(cuts)), len(body)]
-    return [body[a:b] for a, b in pairwise(at)]
-
-
-@pytest.mark.parametrize("path", _shortest_of_each_wire(), ids=lambda path: path.parent.name)
-async def test_random_splits_give_the_same_events(path: Path) -> None:
-    recording = recorded(path)
-    body = recording["response"]["body"].encode()
-    events = await whole(recording)
-    places = random.Random(7)
-    for _ in range(40):
-        assert await played(recording, cut(body, places, 6)) == events
+def test_every_wire_has_a_reader() -> None:
+    assert set(ADAPTERS) <= set(READERS)
+    assert STREAMS
