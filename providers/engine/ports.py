@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Reply, Stream
+from providers.engine.embedding import EmbeddingReply
 from providers.engine.routes import Deployment
 
 Carrier = TypeVar("Carrier", Call, Attempt)
@@ -51,6 +52,29 @@ class Adapter(Protocol):
 
     async def check(self, deployment: Deployment, secret: str | None) -> int:
         """Ask for the list of models, which is free; answer how many. Raises UpstreamError."""
+        ...
+
+
+class EmbeddingAdapter(Protocol):
+    """One wire format's way to turn texts into vectors.
+
+    `most_inputs` is how many texts one request may hold there.
+    """
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def most_inputs(self) -> int: ...
+
+    async def embed(
+        self,
+        deployment: Deployment,
+        inputs: Sequence[str],
+        dimensions: int | None,
+        secret: str | None,
+    ) -> EmbeddingReply:
+        """Send it once, within the deployment's total time. Raises EngineError."""
         ...
 
 
