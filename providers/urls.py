@@ -43,6 +43,7 @@ _providers = [
     path("<int:provider_id>/", providers.edit, name="provider"),
     path("<int:provider_id>/test/", providers.check, name="provider_check"),
     path("<int:provider_id>/switch/", providers.switch, name="provider_switch"),
+    path("<int:provider_id>/faults/", providers.switch_faults, name="provider_faults"),
     path("<int:provider_id>/remove/", providers.remove, name="provider_remove"),
 ]
 

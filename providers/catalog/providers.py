@@ -65,6 +65,16 @@ def set_enabled(provider: Provider, *, is_enabled: bool) -> None:
     provider.save(update_fields=["is_enabled"])
 
 
+def set_faults(provider: Provider, *, has_faults: bool) -> None:
+    """Let the demo's faulty models fail, or answer as `demo` does; every process hears of it."""
+    if provider.kind != "demo":
+        raise CatalogError(
+            f"{provider.name} fails by itself; only the demo does so to order.", field="kind"
+        )
+    provider.has_faults = has_faults
+    provider.save(update_fields=["has_faults"])
+
+
 def remove_provider(provider: Provider) -> None:
     """Its deployments, credentials and places on routes go with it; the ledger keeps its names."""
     if provider.from_environment:

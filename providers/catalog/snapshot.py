@@ -67,6 +67,8 @@ def deployment(row: Deployment, limits: Limits) -> engine.Deployment:
         values["requests_per_second"] = row.requests_per_second
     if row.burst is not None:
         values["burst"] = row.burst
+    if not provider.has_faults:
+        values["options"] = {**values.get("options", {}), "faults": "off"}
     return engine.Deployment(
         id=row.pk,
         provider=provider.name,

@@ -63,3 +63,17 @@ KINDS: Mapping[str, Kind] = {
     "openai_chat": Kind("OpenAI compatible", "https://api.openai.com/v1", needs_key=True),
     "anthropic_messages": Kind("Anthropic", "https://api.anthropic.com", needs_key=True),
 }
+
+DEMO_MODELS: Mapping[str, str] = {
+    "demo": "answers",
+    "demo-slow": "takes its time",
+    "demo-429": "is always at its rate limit",
+    "demo-503": "is never available",
+    "demo-cut": "breaks off in the middle",
+    "demo-stall": "falls silent in the middle",
+    "demo-garbled": "sends nonsense in the middle",
+    "demo-tools": "calls the tools that it is offered",
+    "demo-reasoning": "thinks aloud first",
+    "demo-json": "answers in JSON, to the schema if there is one",
+}
+"""What each of the demo's models does; every other name answers as `demo` does."""

@@ -12,6 +12,7 @@ class Provider(models.Model):
     """A company or server with an API. `kind` is an adapter's; `is_local` allows private addresses.
 
     `from_environment`: made from a key in the environment; pages show it and do not edit it.
+    `has_faults`: the demo's faulty models fail, for practice; nobody else's read it.
     """
 
     name = models.SlugField(max_length=64, unique=True)
@@ -20,6 +21,7 @@ class Provider(models.Model):
     is_local = models.BooleanField(default=False)
     is_enabled = models.BooleanField(default=True)
     from_environment = models.BooleanField(default=False)
+    has_faults = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

@@ -116,6 +116,7 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:provider": C.MANAGE_PROVIDERS,
     "providers:provider_check": C.MANAGE_PROVIDERS,
     "providers:provider_switch": C.MANAGE_PROVIDERS,
+    "providers:provider_faults": C.MANAGE_PROVIDERS,
     "providers:provider_remove": C.MANAGE_PROVIDERS,
     "providers:routes": C.MANAGE_ROUTES,
     "providers:route_new": C.MANAGE_ROUTES,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,7 +21,7 @@ from providers import catalog, gateway
 from providers.catalog import providers as verbs
 from providers.catalog.vendors import VENDORS, Vendor
 from providers.credentials import Checked
-from providers.engine.routes import KINDS
+from providers.engine.routes import DEMO_MODELS, KINDS
 from providers.health.probe import record
 from providers.models import Credential, Probe, Provider
 from providers.people.standing import standing_of
@@ -96,11 +97,13 @@ class ProvidersPage:
 
 @dataclass(frozen=True)
 class ProviderPage:
-    """`row` None: a new one."""
+    """`row` None: a new one. `demo` tells what each of the demo's models does; empty for others."""
 
     form: ConnectionForm
     vendors: list[Vendor]
     row: Row | None = None
+    demo: Mapping[str, str] = field(default_factory=dict[str, str])
+    has_faults: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,9 @@ def edit(request: HttpRequest, provider_id: int) -> HttpResponse:
             form.refuse_of(fault)
         else:
             return go_on(request, PROVIDERS, f"{provider.name} is saved.")
-    return show(request, "provider", ProviderPage(form, [], row), form.status)
+    demo = DEMO_MODELS if provider.kind == "demo" else {}
+    page = ProviderPage(form, [], row, demo, provider.has_faults)
+    return show(request, "provider", page, form.status)
 
 
 @never_cache
@@ -208,6 +213,14 @@ def switch(request: HttpRequest, provider_id: int) -> HttpResponse:
         return say_refused(request, PROVIDERS, fault.message)
     state = "takes prompts again" if provider.is_enabled else "takes no more prompts"
     return go_on(request, PROVIDERS, f"{provider.name} {state}.")
+
+
+@require_POST
+def switch_faults(request: HttpRequest, provider_id: int) -> HttpResponse:
+    provider = get_object_or_404(Provider, pk=provider_id, kind="demo")
+    verbs.set_faults(provider, has_faults=not provider.has_faults)
+    state = "fail to order" if provider.has_faults else "are well and answer"
+    return go_on(request, PROVIDERS, f"The faulty models of {provider.name} {state}.")
 
 
 @require_POST

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from providers import catalog
+from providers.catalog import environment, snapshot
 from providers.models import Provider
 from tests.providers.people.conftest import World
 from tests.providers.views.conftest import As
@@ -98,3 +99,25 @@ def test_an_address_typed_under_another_card_is_not_taken(world: World, as_user:
     as_user(world.otto).post("/settings/providers/new/", values)
 
     assert Provider.objects.get().base_url == ""
+
+
+def test_the_demo_tells_its_models_and_fails_or_recovers_at_a_press(world: World, as_user: As):
+    route = catalog.lead_demo_route(catalog.add_provider(name="demo", kind="demo"))
+    provider = Provider.objects.get()
+    client = as_user(world.otto)
+    page = client.get(f"/settings/providers/{provider.pk}/").content.decode()
+    assert "demo-503" in page
+    assert "Let them recover" in page
+
+    client.post(f"/settings/providers/{provider.pk}/faults/")
+
+    assert "Let them fail" in client.get(f"/settings/providers/{provider.pk}/").content.decode()
+    (deployment,) = snapshot.read(environment.limits_of).routes[route.name].deployments
+    assert deployment.options == {"faults": "off"}
+
+
+def test_only_the_demo_fails_to_order(world: World, as_user: As):
+    provider = catalog.add_provider(name="openai", kind="openai_chat", secret=KEY)
+    answer = as_user(world.otto).post(f"/settings/providers/{provider.pk}/faults/")
+
+    assert answer.status_code == 404

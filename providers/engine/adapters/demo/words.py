@@ -1,23 +1,22 @@
-"""A provider that needs no key: seeded text, streamed as a real one streams."""
+"""What the demo says: markdown about the last question, thoughts, and nothing it knows."""
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 
-from providers.engine.call import Attempt, Call, Reply, input_bytes, output_bound
-from providers.engine.events import Event, Finish, FinishReason, TextDelta, UsageReported
-from providers.engine.ports import Sleep
 from providers.engine.request import Message, Role
-from providers.engine.routes import Deployment
-from providers.engine.usage import BYTES_PER_TOKEN, Usage, tokens_of
 
 _MOST_QUOTED = 80
 _PIECE = re.compile(r"\s*\S{1,24}|\s+")
+
+THOUGHTS = (
+    "The question is about {topic}. "
+    "I am the demo and know nothing of it, so I choose an opening, a few points and a closing. "
+    "An example in code always helps. "
+    "Then I write it down."
+)
 
 _OPENINGS = (
     (
@@ -56,56 +55,11 @@ _CLOSINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DemoAdapter:
-    """The same prompt gets the same words: the seed is the request's, or made of its text.
-
-    A token is four bytes, as everywhere where nobody counts. `pause_s` lies between two pieces.
-    """
-
-    sleep: Sleep
-    pause_s: float = 0.02
-    kind: str = "demo"
-
-    def input_overhead(self, call: Call) -> int:  # noqa: ARG002 - the port's; nothing is added here
-        return 0
-
-    @asynccontextmanager
-    async def open(
-        self,
-        attempt: Attempt,
-        secret: str | None,  # noqa: ARG002 - the port's; it needs no key
-    ) -> AsyncGenerator[Reply]:
-        yield Reply(events=self._events(attempt))
-
-    async def check(
-        self,
-        deployment: Deployment,  # noqa: ARG002 - the port's; there is one demo
-        secret: str | None,  # noqa: ARG002 - the port's; it needs no key
-    ) -> int:
-        return 1
-
-    async def _events(self, attempt: Attempt) -> AsyncGenerator[Event, None]:
-        request = attempt.call.request
-        text = answer(request.messages, request.seed)
-        said = _first_bytes(text, output_bound(request, attempt.deployment) * BYTES_PER_TOKEN)
-        for piece in _PIECE.findall(said) if request.stream else (said,):
-            await self.sleep(self.pause_s)
-            yield TextDelta(piece)
-        yield UsageReported(
-            Usage(
-                input_tokens=tokens_of(input_bytes(request)),
-                output_tokens=tokens_of(len(said.encode())),
-            )
-        )
-        yield Finish(FinishReason.STOP if said == text else FinishReason.LENGTH)
-
-
 def answer(messages: tuple[Message, ...], seed: int | None = None) -> str:
     """Write markdown about the last question: a paragraph, a list, code, a closing line."""
-    question = next((m.text for m in reversed(messages) if m.role is Role.USER), "")
+    question = last_question(messages)
     choose = random.Random(_seed_of(question) if seed is None else seed)  # noqa: S311 - words only
-    topic = _topic(question)
+    topic = topic_of(question)
     steps = choose.randint(3, 5)
     points = enumerate(choose.sample(_POINTS, steps), start=1)
     parts = (
@@ -117,7 +71,16 @@ def answer(messages: tuple[Message, ...], seed: int | None = None) -> str:
     return "\n\n".join(parts)
 
 
-def _topic(question: str) -> str:
+def last_question(messages: tuple[Message, ...]) -> str:
+    return next((m.text for m in reversed(messages) if m.role is Role.USER), "")
+
+
+def pieces(text: str) -> list[str]:
+    """Cut it as a stream would, into a word or so each; joined they are the text again."""
+    return _PIECE.findall(text)
+
+
+def topic_of(question: str) -> str:
     """Take the first words, without what would break out of bold text or a line."""
     words = re.sub(r"[*_`\[\]<>\s]+", " ", question).strip(" .?!:")
     if len(words) > _MOST_QUOTED:
@@ -128,7 +91,3 @@ def _topic(question: str) -> str:
 def _seed_of(question: str) -> int:
     # Python's own hash changes from process to process.
     return int.from_bytes(sha256(question.encode()).digest()[:8])
-
-
-def _first_bytes(text: str, most: int) -> str:
-    return text.encode()[:most].decode(errors="ignore")
