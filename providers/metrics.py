@@ -9,7 +9,15 @@ from functools import cache
 from prometheus_client import Counter, Gauge, Histogram
 
 from providers.engine.call import AttemptRecord, AttemptStatus, Call
-from providers.engine.ports import Intent, Ledger, Now, Reservation
+from providers.engine.ports import (
+    BreakerChange,
+    BreakerWord,
+    CircuitKey,
+    Intent,
+    Ledger,
+    Now,
+    Reservation,
+)
 from providers.engine.routes import Deployment
 from providers.engine.usage import NANO_PER_USD
 
@@ -17,7 +25,7 @@ _DEPLOYMENT = ["provider", "model"]
 _SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _TOKENS = (10, 50, 100, 500, 1000, 5000, 10000, 50000)
 _COMMIT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
-_BREAKER = {"closed": 0, "half-open": 1, "open": 2}
+_BREAKER = {BreakerWord.CLOSED: 0, BreakerWord.HALF_OPEN: 1, BreakerWord.OPEN: 2}
 _NONE = Deployment(id=0, provider="", kind="", model="", base_url="")
 
 requests_total = Counter("gai_requests_total", "Calls by how they ended.", [*_DEPLOYMENT, "status"])
@@ -51,6 +59,9 @@ breaker_state = Gauge(
     "0 closed, 1 half-open, 2 open.",
     _DEPLOYMENT,
     multiprocess_mode="livemax",
+)
+breaker_changes = Counter(
+    "gai_breaker_transitions_total", "Transitions, by the state entered.", [*_DEPLOYMENT, "state"]
 )
 ledger_seconds = Histogram(
     "gai_ledger_commit_seconds",
@@ -96,7 +107,10 @@ def _attempted(provider: str, model: str, status: str) -> Counter:
 
 
 class Metrics:
-    """Implements the engine's Observer."""
+    """Implements the engine's Observer; a deployment shows its worst breaker."""
+
+    def __init__(self) -> None:
+        self._breakers: dict[CircuitKey, int] = {}
 
     def attempt_ended(self, call: Call, record: AttemptRecord) -> None:
         deployment = record.deployment
@@ -128,8 +142,15 @@ class Metrics:
         if error_code is None and last.id != call.route.deployments[0].id:
             children.fallbacks.inc()
 
-    def breaker_changed(self, deployment: Deployment, state: str) -> None:
-        _of(deployment.provider, deployment.model).breaker.set(_BREAKER[state])
+    def breaker_changed(self, deployment: Deployment, change: BreakerChange) -> None:
+        names = (deployment.provider, deployment.model)
+        self._breakers[change.key] = _BREAKER[change.after]
+        worst = max(
+            state for key, state in self._breakers.items() if key.deployment_id == deployment.id
+        )
+        _of(*names).breaker.set(worst)
+        if change.made_here:
+            breaker_changes.labels(*names, change.after.value).inc()
 
 
 @dataclass(frozen=True, slots=True)

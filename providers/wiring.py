@@ -27,8 +27,7 @@ from providers.engine.errors import LedgerUnavailable
 from providers.engine.pipeline import Engine
 from providers.engine.policy import NONE as NO_POLICY
 from providers.engine.policy import Policy
-from providers.engine.ports import Adapter
-from providers.engine.steps.breaker import Limits as BreakerLimits
+from providers.engine.ports import Adapter, BreakerLimits
 from providers.engine.steps.validation import Validation
 from providers.engine.upstream import Upstream
 from providers.ledger import pool as ledger_pool
@@ -249,6 +248,10 @@ def _breaker_limits() -> BreakerLimits:
         rest_s=calls.breaker_reset_s,
         probes=calls.breaker_probes,
         successes=calls.breaker_successes,
+        longest_rest_s=calls.breaker_longest_rest_s,
+        window_s=calls.breaker_window_s,
+        volume=calls.breaker_volume,
+        error_rate=calls.breaker_error_rate,
     )
 
 

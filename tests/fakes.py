@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Reply, Source
 from providers.engine.errors import BudgetExceeded, Unpriced
 from providers.engine.events import Event, Finish, FinishReason, TextDelta, UsageReported
-from providers.engine.ports import Intent, Reservation
+from providers.engine.ports import BreakerChange, Intent, Reservation
 from providers.engine.request import CompletionRequest, Message, Role
 from providers.engine.routes import Deployment, Route
 from providers.engine.usage import Price, Usage
@@ -165,6 +165,9 @@ class NoSecrets:
     async def secret_for(self, deployment: Deployment, caller: Caller) -> str | None:
         return None
 
+    def identity_of(self, deployment: Deployment, caller: Caller) -> str:
+        return ""
+
 
 @dataclass
 class Recorder:
@@ -173,6 +176,7 @@ class Recorder:
     attempts: list[AttemptRecord] = field(default_factory=list)
     calls: list[str | None] = field(default_factory=list)
     breakers: list[tuple[str, str]] = field(default_factory=list)
+    changes: list[BreakerChange] = field(default_factory=list)
 
     def attempt_ended(self, call: Call, record: AttemptRecord) -> None:
         self.attempts.append(record)
@@ -180,5 +184,6 @@ class Recorder:
     def call_ended(self, call: Call, error_code: str | None, duration_s: float) -> None:
         self.calls.append(error_code)
 
-    def breaker_changed(self, deployment: Deployment, state: str) -> None:
-        self.breakers.append((deployment.name, state))
+    def breaker_changed(self, deployment: Deployment, change: BreakerChange) -> None:
+        self.breakers.append((deployment.name, change.after))
+        self.changes.append(change)

@@ -93,6 +93,18 @@ class Calls(Group):
         5, description="Calls a half-open breaker admits at once.", ge=1, le=100
     )
     breaker_successes: int = Field(3, description="Successes that close it again.", ge=1, le=100)
+    breaker_longest_rest_s: float = Field(
+        600.0, description="Longest rest; each further one doubles, seconds.", gt=0, le=86_400
+    )
+    breaker_error_rate: float = Field(
+        0.5, description="Share of failures that also rests it, 0 to 1.", gt=0, le=1
+    )
+    breaker_volume: int = Field(
+        20, description="Fewest results from which that share is taken.", ge=1, le=1_000_000
+    )
+    breaker_window_s: float = Field(
+        60.0, description="Seconds over which that share is taken.", ge=1, le=3600
+    )
 
     @field_validator("backoff_max_s")
     @classmethod

@@ -55,6 +55,15 @@ class OpenedSecrets:
             return opened[0]
         return self._open(holder)
 
+    def identity_of(self, deployment: Deployment, caller: Caller) -> str:
+        holder = self._nearest(deployment.provider, caller)
+        if holder is None:
+            return "environment" if deployment.provider in self.environment else ""
+        _, team_id, user_id = holder
+        if user_id is not None:
+            return f"user {user_id}"
+        return "organisation" if team_id is None else f"team {team_id}"
+
     def _nearest(self, provider: str, caller: Caller) -> Holder | None:
         candidates = (
             (provider, None, caller.user_id),

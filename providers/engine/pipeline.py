@@ -31,11 +31,14 @@ from providers.engine.call import (
     Stream,
     input_bytes,
 )
+from providers.engine.circuits import LocalCircuits
 from providers.engine.errors import Cancelled, EngineError
 from providers.engine.events import Event, Start
 from providers.engine.ports import (
     Adapter,
+    BreakerLimits,
     Carrier,
+    Circuits,
     Ledger,
     Now,
     Observer,
@@ -49,7 +52,6 @@ from providers.engine.ports import (
 from providers.engine.request import CompletionRequest
 from providers.engine.routes import Deployment, Route
 from providers.engine.steps.breaker import Breakers
-from providers.engine.steps.breaker import Limits as BreakerLimits
 from providers.engine.steps.budget import Budget
 from providers.engine.steps.caller_limits import CallerLimits
 from providers.engine.steps.dispatch import Dispatch
@@ -65,7 +67,8 @@ class Engine:
 
     `open_timeout_s` is what opening an answer may take in all, retries and fallbacks included;
     each deployment of a route gets its slice. `hold_ttl_s` must outlast the longest answer.
-    Waits between retries grow from `first_wait_s` to `longest_wait_s`.
+    Waits between retries grow from `first_wait_s` to `longest_wait_s`. `circuits` None: the state
+    of breakers is this process's own.
     """
 
     adapters: Mapping[str, Adapter]
@@ -81,13 +84,18 @@ class Engine:
     validation: Validation = field(default_factory=Validation)
     caller_limits: CallerLimits = field(default_factory=CallerLimits)
     breaker_limits: BreakerLimits = field(default_factory=BreakerLimits)
+    circuits: Circuits | None = None
     first_wait_s: float = 1.0
     longest_wait_s: float = 30.0
     breakers: Breakers = field(init=False)
 
     def __post_init__(self) -> None:
         self.breakers = Breakers(
-            self.now, self.utcnow, self.observer.breaker_changed, self.breaker_limits
+            circuits=self.circuits or LocalCircuits(self.now, self.utcnow, self.random),
+            secrets=self.secrets,
+            utcnow=self.utcnow,
+            changed=self.observer.breaker_changed,
+            limits=self.breaker_limits,
         )
         self._budget = Budget(self.ledger, self.input_bound, self.hold_ttl_s)
         dispatch = Dispatch(

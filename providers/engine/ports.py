@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Reply, Stream
@@ -83,6 +83,13 @@ class Secrets(Protocol):
         """Open the nearest credential (user, team, organisation); None: the provider needs none."""
         ...
 
+    def identity_of(self, deployment: Deployment, caller: Caller) -> str:
+        """Name the credential that `secret_for` would open, without opening it; empty: none.
+
+        `organisation`, `team 3`, `user 7` or `environment`; never anything of the secret.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -135,21 +142,137 @@ class BreakerWord(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerLimits:
+    """When a circuit opens and closes.
+
+    It opens on `threshold` failures in a row, or when at least `error_rate` (0..1) of `volume` or
+    more results of the last `window_s` failed. Each further rest is twice as long, at most
+    `longest_rest_s`. Half-open admits `probes` calls each `probe_s`.
+    """
+
+    threshold: int = 5
+    rest_s: float = 30.0
+    probes: int = 5
+    successes: int = 3
+    longest_rest_s: float = 600.0
+    window_s: float = 60.0
+    volume: int = 20
+    error_rate: float = 0.5
+    probe_s: float = 60.0
+
+
+class CircuitKey(NamedTuple):
+    """`credential` is the identity of a secret, never the secret; empty: there is none."""
+
+    deployment_id: int
+    credential: str
+
+
+class Outcome(StrEnum):
+    """`RETURNED`: it ended without saying anything of the deployment's health."""
+
+    OK = "ok"
+    FAILED = "failed"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """`epoch` counts a circuit's transitions: a result of an earlier one is ignored."""
+
+    epoch: int
+    is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """`rest_s` None: it is half-open, and all its probes are under way."""
+
+    rest_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChange:
+    """A transition. `reason` in words: what it was decided by.
+
+    `made_here`: by this process; with shared state every process hears of every transition, and
+    exactly one of them made it.
+    """
+
+    key: CircuitKey
+    before: BreakerWord
+    after: BreakerWord
+    reason: str
+    rest_s: float | None = None
+    made_here: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """An operator's word on a deployment's breaker: `OPEN` or `CLOSED`. `until` None: for good."""
+
+    word: BreakerWord
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerState:
-    """`opened_at` None: it is closed. `retry_in_s` None: it admits; else the rest that remains."""
+    """What one circuit shows. `opened_at` None: it is closed.
+
+    `retry_in_s` None: it admits, or an operator holds it; else the rest that remains. The counters
+    are those of the closed circuit, or those that opened it: `failed` of `total` results within
+    the window. `reason` in words: why it is open or half-open. With `forced` it is `word` that
+    holds, and `counted_word` that would hold without.
+    """
 
     deployment_id: int
     word: BreakerWord
     consecutive_failures: int
     opened_at: datetime | None
     retry_in_s: float | None
+    credential: str = ""
+    failed: int = 0
+    total: int = 0
+    reason: str = ""
+    forced: Forced | None = None
+    counted_word: BreakerWord | None = None
+    probes: int = 0
+    successes: int = 0
+
+
+Changed = Callable[[BreakerChange], None]
+
+
+class Circuits(Protocol):
+    """Where the state of breakers lives: in this process, or shared by several."""
+
+    def listen(self, changed: Changed) -> None:
+        """Have transitions told, each when it is complete."""
+        ...
+
+    async def admit(self, key: CircuitKey, limits: BreakerLimits) -> Permit | Resting: ...
+
+    def report(
+        self, key: CircuitKey, permit: Permit, outcome: Outcome, limits: BreakerLimits
+    ) -> None:
+        """Note a result; what has to be written elsewhere is written behind."""
+        ...
+
+    def reset(self, deployment_id: int) -> None:
+        """Close every circuit of the deployment and forget what was counted."""
+        ...
+
+    def snapshot(self, limits: BreakerLimits) -> list[BreakerState]:
+        """Show all circuits known here; changes nothing, so any thread may ask."""
+        ...
 
 
 class Observer(Protocol):
-    """Told of what happened, for metrics; must not raise and must not block."""
+    """Told of what happened, for metrics and history; must not raise and must not block."""
 
     def attempt_ended(self, call: Call, record: AttemptRecord) -> None: ...
 
     def call_ended(self, call: Call, error_code: str | None, duration_s: float) -> None: ...
 
-    def breaker_changed(self, deployment: Deployment, state: str) -> None: ...
+    def breaker_changed(self, deployment: Deployment, change: BreakerChange) -> None: ...

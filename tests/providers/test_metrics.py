@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from prometheus_client import REGISTRY, generate_latest
 
 from providers.engine.call import AttemptRecord, AttemptStatus, Call
-from providers.engine.ports import Intent
+from providers.engine.ports import BreakerChange, BreakerWord, CircuitKey, Intent
 from providers.engine.routes import Route
 from providers.engine.usage import Usage
 from providers.metrics import MeasuredLedger, Metrics
@@ -63,10 +63,26 @@ def test_retries_and_fallbacks_are_told_apart() -> None:
     assert value("gai_provider_errors_total", **first, code="upstream_unavailable") == 2
 
 
-def test_a_breakers_state_is_a_number() -> None:
-    for state, number in (("open", 2), ("half-open", 1), ("closed", 0)):
-        Metrics().breaker_changed(FIRST, state)
+def test_a_breakers_state_is_a_number_and_the_worst_credentials_counts() -> None:
+    metrics, closed = Metrics(), BreakerWord.CLOSED
+    ours, theirs = CircuitKey(FIRST.id, "organisation"), CircuitKey(FIRST.id, "team 3")
+    for key, after, number in (
+        (ours, BreakerWord.OPEN, 2),
+        (theirs, BreakerWord.HALF_OPEN, 2),
+        (ours, BreakerWord.CLOSED, 1),
+        (theirs, BreakerWord.CLOSED, 0),
+    ):
+        metrics.breaker_changed(FIRST, BreakerChange(key, closed, after, "for a test"))
         assert value("gai_breaker_state", provider="counted", model="first") == number
+
+
+def test_a_transition_is_counted_by_the_process_that_made_it() -> None:
+    labels = {"provider": "counted", "model": "first", "state": "open"}
+    before = value("gai_breaker_transitions_total", **labels)
+    key, closed, opened = CircuitKey(FIRST.id, ""), BreakerWord.CLOSED, BreakerWord.OPEN
+    Metrics().breaker_changed(FIRST, BreakerChange(key, closed, opened, "x"))
+    Metrics().breaker_changed(FIRST, BreakerChange(key, closed, opened, "x", made_here=False))
+    assert value("gai_breaker_transitions_total", **labels) == before + 1
 
 
 async def test_open_holds_are_a_gauge() -> None:

@@ -2,127 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 
 from providers.engine.call import Attempt, AttemptStatus, Stream
 from providers.engine.errors import CircuitOpen, UpstreamError
-from providers.engine.ports import BreakerState, BreakerWord, Now, Open, UtcNow
+from providers.engine.ports import (
+    BreakerChange,
+    BreakerLimits,
+    BreakerState,
+    BreakerWord,
+    CircuitKey,
+    Circuits,
+    Forced,
+    Open,
+    Outcome,
+    Permit,
+    Resting,
+    Secrets,
+    UtcNow,
+)
 from providers.engine.routes import Deployment
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a circuit opens and closes. `rest_s` is in seconds."""
-
-    threshold: int = 5
-    rest_s: float = 30.0
-    probes: int = 5
-    successes: int = 3
-
-
-@dataclass(slots=True)
-class Circuit:
-    """One deployment's. `epoch` counts transitions: a result of an earlier one is ignored.
-
-    Half-open is entered by the clock; whoever looks first notices it.
-    """
-
-    limits: Limits
-    now: Now
-    utcnow: UtcNow
-    changed: Callable[[BreakerWord], None]
-    word: BreakerWord = BreakerWord.CLOSED
-    epoch: int = 0
-    failures: int = 0
-    probes: int = 0
-    successes: int = 0
-    rests_until: float = 0.0
-    opened_at: datetime | None = None
-
-    def admit(self) -> int | None:
-        """Answer the epoch of the permit; None: it rests, or its probes are under way."""
-        self.look_at_the_clock()
-        if self.word is BreakerWord.OPEN:
-            return None
-        if self.word is BreakerWord.HALF_OPEN:
-            if self.probes >= self.limits.probes:
-                return None
-            self.probes += 1
-        return self.epoch
-
-    def succeeded(self, epoch: int) -> None:
-        if epoch != self.epoch:
-            return
-        self.failures = 0
-        if self.word is BreakerWord.HALF_OPEN:
-            self.successes += 1
-            if self.successes >= self.limits.successes:
-                self._become(BreakerWord.CLOSED)
-
-    def failed(self, epoch: int) -> None:
-        if epoch != self.epoch:
-            return
-        self.failures += 1
-        if self.word is BreakerWord.HALF_OPEN or self.failures >= self.limits.threshold:
-            self._open()
-
-    def returned(self, epoch: int) -> None:
-        """Give the permit back: it ended without saying anything of the deployment's health."""
-        if epoch == self.epoch and self.word is BreakerWord.HALF_OPEN:
-            self.probes -= 1
-
-    def look_at_the_clock(self) -> None:
-        if self.word is BreakerWord.OPEN and self.now() >= self.rests_until:
-            self._become(BreakerWord.HALF_OPEN)
-
-    def rest_left_s(self) -> float | None:
-        if self.word is not BreakerWord.OPEN:
-            return None
-        return max(self.rests_until - self.now(), 0.0)
-
-    def _open(self) -> None:
-        self.rests_until = self.now() + self.limits.rest_s
-        self.opened_at = self.utcnow()
-        failures = self.failures
-        self._become(BreakerWord.OPEN)
-        # Kept for the health page; the transition reset what the circuit counts with.
-        self.failures = failures
-
-    def _become(self, word: BreakerWord) -> None:
-        self.word = word
-        self.epoch += 1
-        self.failures = self.probes = self.successes = 0
-        if word is BreakerWord.CLOSED:
-            self.opened_at = None
-        self.changed(word)
 
 
 @dataclass(slots=True)
 class Breakers:
-    """The board of all circuits in this process, and the step that asks it."""
+    """The step, and the board that operators read and overrule.
 
-    now: Now
+    A circuit belongs to a deployment and a credential: a team whose own key is broken does not
+    close the deployment to others. `limits` may be replaced at any time.
+
+    For the health page: `snapshot` shows every circuit with what it counted and what forces it;
+    `force` takes the operators' overrides as data, whole, whenever they changed; `reset` closes
+    and forgets, in the engine's loop. The others ask nobody and may be called from any thread.
+    """
+
+    circuits: Circuits
+    secrets: Secrets
     utcnow: UtcNow
-    changed: Callable[[Deployment, str], None]
-    limits: Limits = field(default_factory=Limits)
-    _circuits: dict[int, Circuit] = field(default_factory=dict[int, Circuit])
+    changed: Callable[[Deployment, BreakerChange], None]
+    limits: BreakerLimits = field(default_factory=BreakerLimits)
+    _forced: Mapping[int, Forced] = field(default_factory=dict[int, Forced])
+    _seen: dict[int, Deployment] = field(default_factory=dict[int, Deployment])
+
+    def __post_init__(self) -> None:
+        self.circuits.listen(self._tell)
+
+    def force(self, forced: Mapping[int, Forced]) -> None:
+        """Put these overrides, by deployment id, in place of all earlier ones.
+
+        One whose `until` has passed is not in force any more, whether it is in `forced` or not.
+        Underneath it the circuit goes on counting.
+        """
+        self._forced = dict(forced)
+
+    def reset(self, deployment_id: int) -> None:
+        """Close all circuits of the deployment and forget what they counted."""
+        self.circuits.reset(deployment_id)
 
     def snapshot(self) -> list[BreakerState]:
-        """Every deployment that was asked since the start, by id."""
-        return [_state(id, circuit) for id, circuit in sorted(self._circuits.items())]
+        """Every circuit that was asked since the start, and every override; by deployment."""
+        states = [self._overruled(state) for state in self.circuits.snapshot(self.limits)]
+        known = {state.deployment_id for state in states}
+        closed = [
+            self._overruled(BreakerState(id, BreakerWord.CLOSED, 0, None, None))
+            for id in self._forced
+            if id not in known and self._force_on(id) is not None
+        ]
+        return sorted([*states, *closed], key=lambda state: state.deployment_id)
 
     @asynccontextmanager
     async def open(self, attempt: Attempt, open_next: Open[Attempt]) -> AsyncGenerator[Stream]:
-        circuit = self._circuit(attempt.deployment)
-        epoch = circuit.admit()
-        if epoch is None:
-            raise CircuitOpen(
-                f"{attempt.deployment.name} rests after repeated failures.",
-                retry_after_s=circuit.rest_left_s(),
-            )
+        deployment = attempt.deployment
+        identity = self.secrets.identity_of(deployment, attempt.call.caller)
+        key = CircuitKey(deployment.id, identity)
+        self._seen[deployment.id] = deployment
+        permit = await self._admit(deployment, key)
         stream: Stream | None = None
         failure: UpstreamError | None = None
         try:
@@ -132,41 +88,60 @@ class Breakers:
             failure = error
             raise
         finally:
-            _report(circuit, epoch, stream, failure)
+            if permit is not None:
+                self.circuits.report(key, permit, _outcome(stream, failure), self.limits)
 
-    def _circuit(self, deployment: Deployment) -> Circuit:
-        circuit = self._circuits.get(deployment.id)
-        if circuit is None:
+    async def _admit(self, deployment: Deployment, key: CircuitKey) -> Permit | None:
+        """None: an operator lets it pass although it rests. Raises CircuitOpen."""
+        forced = self._force_on(deployment.id)
+        if forced is not None and forced.word is BreakerWord.OPEN:
+            raise CircuitOpen(
+                f"An operator has switched {deployment.name} off for now.",
+                retry_after_s=self._left_s(forced),
+            )
+        admitted = await self.circuits.admit(key, self.limits)
+        if not isinstance(admitted, Resting):
+            return admitted
+        if forced is not None:
+            return None
+        raise CircuitOpen(
+            f"{deployment.name} rests after repeated failures.", retry_after_s=admitted.rest_s
+        )
 
-            def changed(word: BreakerWord) -> None:
-                self.changed(deployment, word)
+    def _force_on(self, deployment_id: int) -> Forced | None:
+        forced = self._forced.get(deployment_id)
+        if forced is None or (forced.until is not None and forced.until <= self.utcnow()):
+            return None
+        return forced
 
-            circuit = Circuit(self.limits, self.now, self.utcnow, changed)
-            self._circuits[deployment.id] = circuit
-        return circuit
+    def _overruled(self, state: BreakerState) -> BreakerState:
+        forced = self._force_on(state.deployment_id)
+        if forced is None:
+            return state
+        return replace(
+            state,
+            word=forced.word,
+            counted_word=state.word,
+            retry_in_s=self._left_s(forced) if forced.word is BreakerWord.OPEN else None,
+            forced=forced,
+        )
+
+    def _left_s(self, forced: Forced) -> float | None:
+        if forced.until is None:
+            return None
+        return (forced.until - self.utcnow()).total_seconds()
+
+    def _tell(self, change: BreakerChange) -> None:
+        deployment = self._seen.get(change.key.deployment_id)
+        if deployment is not None:
+            self.changed(deployment, change)
 
 
-def _report(
-    circuit: Circuit, epoch: int, stream: Stream | None, failure: UpstreamError | None
-) -> None:
+def _outcome(stream: Stream | None, failure: UpstreamError | None) -> Outcome:
     if stream is not None:
         # The record knows better than what rises here: a reader may have caught the failure.
         failure = stream.record.failure
         if stream.record.status is AttemptStatus.OK:
-            circuit.succeeded(epoch)
-            return
-    if failure is not None and failure.trips_breaker:
-        circuit.failed(epoch)
-    else:
-        circuit.returned(epoch)
-
-
-def _state(id: int, circuit: Circuit) -> BreakerState:
-    circuit.look_at_the_clock()
-    return BreakerState(
-        deployment_id=id,
-        word=circuit.word,
-        consecutive_failures=circuit.failures,
-        opened_at=circuit.opened_at,
-        retry_in_s=circuit.rest_left_s(),
-    )
+            return Outcome.OK
+    tripped = failure is not None and failure.trips_breaker
+    return Outcome.FAILED if tripped else Outcome.RETURNED

@@ -13,7 +13,7 @@ from providers.engine.errors import (
 )
 from providers.engine.events import Notice, NoticeKind
 from providers.engine.pipeline import Engine
-from providers.engine.steps.breaker import Limits
+from providers.engine.ports import BreakerLimits
 from tests.engine.conftest import an_engine
 from tests.fakes import (
     CALLER,
@@ -46,7 +46,7 @@ async def seconds_until_answered(engine: Engine, **deployment: object) -> float:
 async def test_waits_double_and_end_at_thirty_seconds(
     script: Script, ledger: MemoryLedger, recorder: Recorder
 ) -> None:
-    engine = an_engine(script, ledger, recorder, breaker_limits=Limits(threshold=100))
+    engine = an_engine(script, ledger, recorder, breaker_limits=BreakerLimits(threshold=100))
     script.plays_for(a_deployment(), *[[DOWN]] * 7, an_answer())
     waited = await seconds_until_answered(engine, max_attempts=8)
     assert waited == pytest.approx(1 + 2 + 4 + 8 + 16 + 30 + 30)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
@@ -107,3 +109,22 @@ def test_a_lost_ring_fails_the_attempt_not_the_server(
     opened.ring = lambda: KeyRing("x", {"x": b"x" * 32})
     with pytest.raises(CredentialRejected, match="key ring"):
         async_to_sync(ask)(opened)
+
+
+@pytest.mark.django_db
+async def test_the_identity_of_a_credential_is_its_holders_and_says_nothing_of_the_secret(
+    opened: OpenedSecrets,
+) -> None:
+    row = {("openai", None, None): None, ("openai", 3, None): None, ("openai", None, 7): None}
+    opened.publish(row)  # type: ignore[arg-type] # nothing is opened
+
+    def identity(**who: int) -> str:
+        return opened.identity_of(DEPLOYMENT, Caller(Source.GATEWAY, **who))
+
+    assert identity(team_id=9, user_id=9) == "organisation"
+    assert identity(team_id=3, user_id=9) == "team 3"
+    assert identity(team_id=3, user_id=7) == "user 7"
+    groq = replace(DEPLOYMENT, provider="groq")
+    assert opened.identity_of(groq, Caller(Source.GATEWAY)) == "environment"
+    elsewhere = replace(DEPLOYMENT, provider="demo")
+    assert opened.identity_of(elsewhere, Caller(Source.GATEWAY)) == ""
