@@ -16,11 +16,18 @@ from django.db import models
 from django.http import HttpRequest
 
 from providers.models import (
+    AuditEntry,
+    BreakerChange,
+    BreakerOrder,
     Budget,
     BudgetWindow,
     Credential,
     Deployment,
     Entry,
+    HealthScore,
+    HealthState,
+    LevelChange,
+    LevelOverride,
     Membership,
     Organisation,
     Price,
@@ -30,6 +37,7 @@ from providers.models import (
     Route,
     RouteTarget,
     Team,
+    TeamPolicy,
     User,
     VirtualKey,
 )
@@ -182,3 +190,52 @@ class EntryTable(Table):
 class ProbeTable(Table):
     list_display = ("at", "deployment", "ok", "latency_ms", "error_code")
     list_select_related = ("deployment",)
+
+
+@admin.register(TeamPolicy)
+class TeamPolicyTable(Table):
+    list_display = ("team", "pii_input", "pii_output", "fast_route")
+    list_select_related = ("team",)
+
+
+@admin.register(HealthState)
+class HealthStateTable(Table):
+    list_display = ("level", "since", "score", "judged_at")
+
+
+@admin.register(HealthScore)
+class HealthScoreTable(Table):
+    list_display = ("at", "deployment", "score", "samples")
+    list_select_related = ("deployment__provider",)
+    show_facets = admin.ShowFacets.NEVER
+
+
+@admin.register(LevelChange)
+class LevelChangeTable(Table):
+    list_display = ("at", "team", "before", "after", "reason", "actor")
+    list_select_related = ("team",)
+
+
+@admin.register(LevelOverride)
+class LevelOverrideTable(Table):
+    list_display = ("created_at", "team", "level", "reason", "actor", "expires_at", "ended_at")
+    list_select_related = ("team",)
+
+
+@admin.register(BreakerChange)
+class BreakerChangeTable(Table):
+    list_display = ("at", "deployment", "before", "after", "reason", "actor")
+    list_select_related = ("deployment__provider",)
+
+
+@admin.register(BreakerOrder)
+class BreakerOrderTable(Table):
+    list_display = ("created_at", "deployment", "word", "reason", "actor", "expires_at")
+    list_select_related = ("deployment__provider",)
+
+
+@admin.register(AuditEntry)
+class AuditEntryTable(Table):
+    list_display = ("at", "actor", "action", "target", "reason")
+    search_fields = ("actor", "action", "target")
+    show_facets = admin.ShowFacets.NEVER

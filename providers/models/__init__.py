@@ -1,7 +1,17 @@
 """Tables by subject."""
 
+from providers.models.audit import AuditEntry
 from providers.models.catalog import Deployment, Price, Provider, Route, RouteTarget
-from providers.models.health import Probe
+from providers.models.health import (
+    BreakerChange,
+    BreakerOrder,
+    HealthScore,
+    HealthState,
+    Level,
+    LevelChange,
+    LevelOverride,
+    Probe,
+)
 from providers.models.keys import Credential, VirtualKey
 from providers.models.people import (
     Membership,
@@ -16,12 +26,20 @@ from providers.models.policies import FilterMode, TeamPolicy
 from providers.models.spending import Budget, BudgetWindow, Entry, Period, Reservation, Scope
 
 __all__ = [
+    "AuditEntry",
+    "BreakerChange",
+    "BreakerOrder",
     "Budget",
     "BudgetWindow",
     "Credential",
     "Deployment",
     "Entry",
     "FilterMode",
+    "HealthScore",
+    "HealthState",
+    "Level",
+    "LevelChange",
+    "LevelOverride",
     "Membership",
     "Organisation",
     "OrganisationRole",
