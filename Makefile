@@ -22,7 +22,6 @@ check: $(VENV)/.development
 
 docs: $(VENV)/.runtime
 	$(BIN)/python -m gaiweb.config.table
-	$(BIN)/python docs/errors.py
 
 screenshots: $(VENV)/.development
 	$(BIN)/python docs/screenshots.py

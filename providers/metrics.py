@@ -53,6 +53,9 @@ first_token_seconds = Histogram(
 )
 cost_usd = Counter("gai_cost_usd_total", "Dollars of all attempts.", _DEPLOYMENT)
 retries = Counter("gai_retries_total", "Further attempts at the same deployment.", _DEPLOYMENT)
+retries_denied = Counter(
+    "gai_retries_denied_total", "Retries that the retry budget did not allow.", _DEPLOYMENT
+)
 fallbacks = Counter("gai_fallbacks_total", "Calls answered by a later deployment.", _DEPLOYMENT)
 breaker_state = Gauge(
     "gai_breaker_state",
@@ -139,7 +142,7 @@ class Metrics:
             children.input.observe(usage.input_tokens)
             children.output.observe(usage.output_tokens)
             children.total.observe(usage.input_tokens + usage.output_tokens)
-        if error_code is None and last.id != call.route.deployments[0].id:
+        if error_code is None and call.is_fallback(last):
             children.fallbacks.inc()
 
     def breaker_changed(self, deployment: Deployment, change: BreakerChange) -> None:
@@ -151,6 +154,9 @@ class Metrics:
         _of(*names).breaker.set(worst)
         if change.made_here:
             breaker_changes.labels(*names, change.after.value).inc()
+
+    def retry_denied(self, deployment: Deployment) -> None:
+        retries_denied.labels(deployment.provider, deployment.model).inc()
 
 
 @dataclass(frozen=True, slots=True)

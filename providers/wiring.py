@@ -28,6 +28,8 @@ from providers.engine.pipeline import Engine
 from providers.engine.policy import NONE as NO_POLICY
 from providers.engine.policy import Policy
 from providers.engine.ports import Adapter, BreakerLimits
+from providers.engine.steps.caller_limits import Quota, Quotas
+from providers.engine.steps.retry import RetryLimits
 from providers.engine.steps.validation import Validation
 from providers.engine.upstream import Upstream
 from providers.ledger import pool as ledger_pool
@@ -213,8 +215,8 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         utcnow=timezone.now,
         validation=_validation(),
         breaker_limits=_breaker_limits(),
-        first_wait_s=settings.GAIWEB.calls.backoff_base_s,
-        longest_wait_s=settings.GAIWEB.calls.backoff_max_s,
+        retry_limits=_retry_limits(),
+        quotas=_quotas(),
     )
     pool = await ledger_pool.connect(conninfo(), most=2)
     rows = KeyRows(pool)
@@ -252,6 +254,26 @@ def _breaker_limits() -> BreakerLimits:
         window_s=calls.breaker_window_s,
         volume=calls.breaker_volume,
         error_rate=calls.breaker_error_rate,
+    )
+
+
+def _retry_limits() -> RetryLimits:
+    calls = settings.GAIWEB.calls
+    return RetryLimits(
+        first_wait_s=calls.backoff_base_s,
+        longest_wait_s=calls.backoff_max_s,
+        share=calls.retry_budget,
+        least=calls.retry_budget_least,
+    )
+
+
+def _quotas() -> Quotas:
+    callers = settings.GAIWEB.callers
+    return Quotas(
+        key=Quota(callers.key_rpm, callers.key_tpm, callers.key_parallel),
+        user=Quota(callers.user_rpm, callers.user_tpm, callers.user_parallel),
+        team=Quota(callers.team_rpm, callers.team_tpm, callers.team_parallel),
+        playground=Quota(parallel=callers.playground_parallel),
     )
 
 

@@ -177,6 +177,7 @@ class Recorder:
     calls: list[str | None] = field(default_factory=list)
     breakers: list[tuple[str, str]] = field(default_factory=list)
     changes: list[BreakerChange] = field(default_factory=list)
+    denied: list[str] = field(default_factory=list)
 
     def attempt_ended(self, call: Call, record: AttemptRecord) -> None:
         self.attempts.append(record)
@@ -187,3 +188,6 @@ class Recorder:
     def breaker_changed(self, deployment: Deployment, change: BreakerChange) -> None:
         self.breakers.append((deployment.name, change.after))
         self.changes.append(change)
+
+    def retry_denied(self, deployment: Deployment) -> None:
+        self.denied.append(deployment.name)

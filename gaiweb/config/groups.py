@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from gaiweb.config import checks
@@ -64,6 +66,32 @@ class Features(Group):
     )
 
 
+def _quota(default: int | None, description: str) -> Any:
+    return Field(default, description=description, ge=1, le=1_000_000_000)
+
+
+class Callers(Group):
+    """What each key, person and team may ask of us. Empty: no limit."""
+
+    key_rpm: int | None = _quota(None, "Requests a minute of one key.")
+    key_tpm: int | None = _quota(None, "Tokens a minute of one key.")
+    key_parallel: int | None = _quota(1024, "Requests that one key may have open.")
+    user_rpm: int | None = _quota(None, "Requests a minute of one person, all keys together.")
+    user_tpm: int | None = _quota(None, "Tokens a minute of one person, all keys together.")
+    user_parallel: int | None = _quota(None, "Requests that one person may have open.")
+    team_rpm: int | None = _quota(None, "Requests a minute of one team.")
+    team_tpm: int | None = _quota(None, "Tokens a minute of one team.")
+    team_parallel: int | None = _quota(None, "Requests that one team may have open.")
+    playground_parallel: int | None = _quota(
+        64, "Prompts that one person may have open in the playground."
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+
 class Calls(Group):
     """How a call behaves unless its deployment says otherwise; the numbers are the guide's."""
 
@@ -81,6 +109,12 @@ class Calls(Group):
     )
     backoff_max_s: float = Field(
         30.0, description="Longest wait before a retry, seconds.", gt=0, le=3600
+    )
+    retry_budget: float = Field(
+        0.2, description="Retries of a deployment, at most this share of its calls.", ge=0, le=10
+    )
+    retry_budget_least: int = Field(
+        10, description="Retries a minute that are allowed anyway.", ge=0, le=100_000
     )
     rate_limit_burst: int = Field(
         20, description="Requests that may leave at once.", ge=1, le=100_000

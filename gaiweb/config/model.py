@@ -14,7 +14,7 @@ from pydantic_settings import (
 )
 
 from gaiweb.config import checks, names
-from gaiweb.config.groups import Calls, Features, Provider, default_providers
+from gaiweb.config.groups import Callers, Calls, Features, Provider, default_providers
 from gaiweb.config.providers import PROVIDER_KINDS, EnvironmentProvider, provider_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -124,6 +124,7 @@ class Config(BaseSettings):
     ollama: Provider = _group("OLLAMA_", _PROVIDERS["ollama"])
     features: Features = _group("FEATURE_", Features())
     calls: Calls = _group("GAIWEB_", Calls())
+    callers: Callers = _group("GAIWEB_", Callers())
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from providers.engine.errors import UpstreamError
+from providers.engine.errors import Remaining, UpstreamError
 from providers.engine.events import Event, Notice
 from providers.engine.request import (
     Audio,
@@ -94,6 +94,8 @@ class Call:
 
     `deadline` is on the engine's monotonic clock, in seconds. `attempts` and `notices` grow while
     the call runs; every attempt that was made is in `attempts`, also those that failed.
+    `preferred` is the deployment that was to answer, chosen when the call reached the fallback;
+    `remaining` what the caller's limits leave, empty where there are none.
     """
 
     request: CompletionRequest
@@ -102,10 +104,17 @@ class Call:
     deadline: float
     attempts: list[AttemptRecord] = field(default_factory=list[AttemptRecord])
     notices: list[Notice] = field(default_factory=list[Notice])
+    preferred: Deployment | None = None
+    remaining: tuple[Remaining, ...] = ()
 
     @property
     def id(self) -> UUID:
         return self.request.id
+
+    def is_fallback(self, deployment: Deployment) -> bool:
+        """Tell whether another deployment was to answer."""
+        preferred = self.preferred or self.route.deployments[0]
+        return deployment.id != preferred.id
 
     @property
     def usage(self) -> Usage | None:
@@ -174,7 +183,7 @@ class Answer:
 
     @property
     def is_fallback(self) -> bool:
-        return self.deployment.id != self.call.route.deployments[0].id
+        return self.call.is_fallback(self.deployment)
 
 
 def output_bound(request: CompletionRequest, deployment: Deployment) -> int:

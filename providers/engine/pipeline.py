@@ -1,9 +1,9 @@
 """READ FIRST: the ordered steps of a prompt.
 
     validation       refuse what nobody could answer
-    caller_limits    how much one key or person may have open at once
+    caller_limits    how much a key, a person and a team may ask
     budget           hold the worst case, durably; book what it really was
-    fallback         a call becomes attempts: the deployments of its route in order
+    fallback         a call becomes attempts: the deployments that can take it, in order
     retry            the same deployment again, where that may help
     budget (top up)  hold more when an earlier attempt may have to be paid as well
     breaker          let a failing deployment rest
@@ -21,6 +21,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from providers.engine.buckets import LocalLimiter
 from providers.engine.call import (
     Answer,
     Attempt,
@@ -40,6 +41,7 @@ from providers.engine.ports import (
     Carrier,
     Circuits,
     Ledger,
+    Limiter,
     Now,
     Observer,
     Open,
@@ -53,11 +55,11 @@ from providers.engine.request import CompletionRequest
 from providers.engine.routes import Deployment, Route
 from providers.engine.steps.breaker import Breakers
 from providers.engine.steps.budget import Budget
-from providers.engine.steps.caller_limits import CallerLimits
+from providers.engine.steps.caller_limits import CallerLimits, Quotas
 from providers.engine.steps.dispatch import Dispatch
 from providers.engine.steps.fallback import Fallback
 from providers.engine.steps.rate_limit import RateLimit
-from providers.engine.steps.retry import Retry
+from providers.engine.steps.retry import Retry, RetryLimits
 from providers.engine.steps.validation import Validation
 
 
@@ -67,8 +69,8 @@ class Engine:
 
     `open_timeout_s` is what opening an answer may take in all, retries and fallbacks included;
     each deployment of a route gets its slice. `hold_ttl_s` must outlast the longest answer.
-    Waits between retries grow from `first_wait_s` to `longest_wait_s`. `circuits` None: the state
-    of breakers is this process's own.
+    `circuits` and `limiter` None: breakers and limits are this process's own. The limits of
+    `breakers`, `retry` and `caller_limits` may be replaced while it runs.
     """
 
     adapters: Mapping[str, Adapter]
@@ -82,14 +84,21 @@ class Engine:
     open_timeout_s: float = 180.0
     hold_ttl_s: float = 900.0
     validation: Validation = field(default_factory=Validation)
-    caller_limits: CallerLimits = field(default_factory=CallerLimits)
+    quotas: Quotas = field(default_factory=Quotas)
     breaker_limits: BreakerLimits = field(default_factory=BreakerLimits)
+    retry_limits: RetryLimits = field(default_factory=RetryLimits)
     circuits: Circuits | None = None
-    first_wait_s: float = 1.0
-    longest_wait_s: float = 30.0
+    limiter: Limiter | None = None
     breakers: Breakers = field(init=False)
+    retry: Retry = field(init=False)
+    caller_limits: CallerLimits = field(init=False)
 
     def __post_init__(self) -> None:
+        limiter = self.limiter or LocalLimiter(self.now)
+        self.caller_limits = CallerLimits(limiter, self.quotas, self.hold_ttl_s)
+        self.retry = Retry(
+            self.now, self.sleep, self.random, self.observer.retry_denied, self.retry_limits
+        )
         self.breakers = Breakers(
             circuits=self.circuits or LocalCircuits(self.now, self.utcnow, self.random),
             secrets=self.secrets,
@@ -107,10 +116,10 @@ class Engine:
             ended=self.observer.attempt_ended,
         )
         attempt_steps: list[StepOpen[Attempt]] = [
-            Retry(self.now, self.sleep, self.random, self.first_wait_s, self.longest_wait_s).open,
+            self.retry.open,
             self._budget.open_attempt,
             self.breakers.open,
-            RateLimit(self.now, self.sleep).open,
+            RateLimit(limiter, self.now, self.sleep).open,
         ]
         call_steps: list[StepOpen[Call]] = [
             self.validation.open,
@@ -118,7 +127,7 @@ class Engine:
             self._budget.open,
         ]
         open_attempt = chained(attempt_steps, dispatch.open)
-        open_route = partial(Fallback(self.now).open, open_next=open_attempt)
+        open_route = partial(Fallback(self.now, self.random).open, open_next=open_attempt)
         self._open_call = chained(call_steps, open_route)
 
     @asynccontextmanager

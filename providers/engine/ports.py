@@ -268,6 +268,58 @@ class Circuits(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """`amount` out of the bucket `key`, which fills by `rate` a second up to `burst`."""
+
+    key: str
+    amount: float
+    rate: float
+    burst: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One of `most` places under `key`; `holder` has it until released, at most `ttl_s`."""
+
+    key: str
+    holder: str
+    most: int
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a wish. `short` is what there was too little of: then nothing was taken.
+
+    `wait_s`: begin after so many seconds, or ask again after them where `short` says so; None:
+    nobody knows, as with a place. `levels` is what is left in each bucket, below zero where others
+    wait.
+    """
+
+    wait_s: float | None
+    levels: tuple[float, ...]
+    short: Draw | Lease | None = None
+
+
+class Limiter(Protocol):
+    """Token buckets and places, in this process or shared by several."""
+
+    async def take(
+        self, draws: Sequence[Draw], leases: Sequence[Lease] = (), longest_wait_s: float = 0.0
+    ) -> Taken:
+        """Take all of them at once, or none."""
+        ...
+
+    def put(self, draws: Sequence[Draw]) -> None:
+        """Give amounts back; a negative one takes more, also beyond what is there."""
+        ...
+
+    def release(self, leases: Sequence[Lease]) -> None:
+        """Give places back; one that has expired is none of ours any more."""
+        ...
+
+
 class Observer(Protocol):
     """Told of what happened, for metrics and history; must not raise and must not block."""
 
@@ -276,3 +328,7 @@ class Observer(Protocol):
     def call_ended(self, call: Call, error_code: str | None, duration_s: float) -> None: ...
 
     def breaker_changed(self, deployment: Deployment, change: BreakerChange) -> None: ...
+
+    def retry_denied(self, deployment: Deployment) -> None:
+        """Hear of a retry that was not made because its deployment had too many lately."""
+        ...

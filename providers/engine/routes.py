@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from providers.engine.usage import Price
+
+
+class Ability(StrEnum):
+    """What not every model can do."""
+
+    TOOLS = "tools"
+    VISION = "vision"
+    JSON = "json"
+    AUDIO = "audio"
+    FILES = "files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +25,9 @@ class Deployment:
 
     `kind` names the adapter. `is_local` lets an owner's base URL resolve to private addresses.
     `price` None: nobody told us; it is never zero. `max_output_tokens` bounds every answer, and so
-    the worst case that a budget must hold. `requests_per_second` None: no limit of our own.
+    the worst case that a budget must hold. `requests_per_second` and `tokens_per_minute` None: no
+    limit of our own. `lacks` is what the model is known not to do; `context_tokens` None: nobody
+    told us how much it takes.
     Durations in seconds; `total_timeout_s` applies to plain answers, streams have none.
     """
 
@@ -34,6 +47,9 @@ class Deployment:
     idle_timeout_s: float = 60.0
     total_timeout_s: float = 60.0
     options: Mapping[str, str] = field(default_factory=dict[str, str])
+    tokens_per_minute: int | None = None
+    context_tokens: int | None = None
+    lacks: frozenset[Ability] = frozenset()
 
     @property
     def name(self) -> str:
@@ -43,10 +59,32 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A public model name and its deployments in order of preference; never empty."""
+    """A public model name and its deployments in order of preference; never empty, no doubles.
+
+    `weights` by deployment id spread calls: one of those that have a weight is asked first, the
+    others stand in for it in their order. Empty: always the first.
+    """
 
     name: str
     deployments: tuple[Deployment, ...]
+    weights: Mapping[int, float] = field(default_factory=dict[int, float])
+
+    def __post_init__(self) -> None:
+        ids = [deployment.id for deployment in self.deployments]
+        if not ids or len(set(ids)) != len(ids):
+            raise ValueError(f"Route {self.name!r} needs deployments, each of them once.")
+        if any(weight <= 0 or id not in ids for id, weight in self.weights.items()):
+            raise ValueError(f"Route {self.name!r} has a weight that is not above 0, or nobody's.")
+
+    def in_order(self, luck: float) -> tuple[Deployment, ...]:
+        """Whom to ask one after the other; `luck` in 0..1 chooses the first by weight."""
+        left = luck * sum(self.weights.values())
+        for deployment in self.deployments:
+            left -= self.weights.get(deployment.id, 0.0)
+            if self.weights and left < 0:
+                others = (each for each in self.deployments if each is not deployment)
+                return (deployment, *others)
+        return self.deployments
 
 
 @dataclass(frozen=True, slots=True)

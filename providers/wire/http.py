@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from providers.engine.errors import BodyTooLarge
+from providers.wire.errors import BodyTooLarge
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -20,7 +20,9 @@ Headers = list[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
 _EXPOSED = (
     b"x-request-id, x-should-retry, retry-after, x-gai-provider, x-gai-deployment, "
-    b"x-gai-attempts, x-gai-fallback, x-gai-cost-usd"
+    b"x-gai-attempts, x-gai-fallback, x-gai-cost-usd, "
+    b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
+    b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )
 
 

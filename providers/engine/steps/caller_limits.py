@@ -1,49 +1,152 @@
-"""How many requests a key, or a person without one, may have open at once."""
+"""How much a key, a person and a team may ask: requests and tokens a minute, open at once."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from providers.engine.call import Call, Caller, Stream
-from providers.engine.errors import RateLimited
-from providers.engine.ports import Open
+from providers.engine.call import Call, Caller, Source, Stream
+from providers.engine.errors import RateLimited, Remaining
+from providers.engine.needs import expected_tokens
+from providers.engine.ports import Draw, Lease, Limiter, Open, Taken
+
+_MINUTE_S = 60.0
+_REQUESTS, _TOKENS = "requests", "tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Requests and tokens a minute, and requests open at once. None: no limit."""
+
+    requests: int | None = None
+    tokens: int | None = None
+    parallel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """What every key, person and team may ask; `playground` is a person's there, on top."""
+
+    key: Quota = field(default_factory=lambda: Quota(parallel=1024))
+    user: Quota = field(default_factory=Quota)
+    team: Quota = field(default_factory=Quota)
+    playground: Quota = field(default_factory=lambda: Quota(parallel=64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    draws: list[Draw]
+    leases: list[Lease]
 
 
 @dataclass(slots=True)
 class CallerLimits:
-    """Counted in this process. None: no limit. Probes are nobody's and not limited."""
+    """All limits of a call are taken at once or none is. Probes are nobody's and not limited.
 
-    parallel_per_key: int | None = 1024
-    parallel_per_user: int | None = 64
-    _open: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
+    What was refused does not count, also when a later step refused it before anything was sent.
+    Tokens are drawn as expected and corrected in the end. `quotas` may be replaced at any time.
+    `lease_ttl_s` must outlast the longest answer; after it the place of a process that died is
+    free.
+    """
+
+    limiter: Limiter
+    quotas: Quotas = field(default_factory=Quotas)
+    lease_ttl_s: float = 900.0
 
     @asynccontextmanager
     async def open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
-        who, most = self._limit_of(call.caller)
-        if who is None or most is None:
+        wish = self._wish(call)
+        if not wish.draws and not wish.leases:
             async with open_next(call) as stream:
                 yield stream
             return
-        if self._open[who] >= most:
-            raise RateLimited(
-                f"This {who[0]} already has {most} requests open, which is its limit.",
-                retry_after_s=1.0,
-            )
-        self._open[who] += 1
+        taken = await self.limiter.take(wish.draws, wish.leases)
+        call.remaining = _remaining(wish.draws, taken.levels)
+        if taken.short is not None:
+            raise _refusal(taken.short, taken, call)
+        is_refused = True
         try:
             async with open_next(call) as stream:
+                is_refused = False
                 yield stream
         finally:
-            self._open[who] -= 1
-            if not self._open[who]:
-                del self._open[who]
+            self.limiter.release(wish.leases)
+            self._settle(call, wish.draws, is_refused=is_refused and not call.attempts)
 
-    def _limit_of(self, caller: Caller) -> tuple[tuple[str, int] | None, int | None]:
+    def _settle(self, call: Call, draws: list[Draw], *, is_refused: bool) -> None:
+        used = sum(
+            record.usage.input_tokens + record.usage.output_tokens
+            for record in call.attempts
+            if record.usage is not None
+        )
+        tokens = [
+            replace(draw, amount=draw.amount - used)
+            for draw in draws
+            if draw.key.endswith(_TOKENS) and draw.amount != used
+        ]
+        requests = [draw for draw in draws if draw.key.endswith(_REQUESTS)]
+        back = tokens + requests if is_refused else tokens
+        if back:
+            self.limiter.put(back)
+
+    def _wish(self, call: Call) -> _Wish:
+        wish = _Wish([], [])
+        expected: int | None = None
+        for who, quota in self._scopes(call.caller):
+            if quota.requests is not None:
+                wish.draws.append(_minutes(f"{who}:{_REQUESTS}", 1, quota.requests))
+            if quota.tokens is not None:
+                if expected is None:
+                    most = max(each.max_output_tokens for each in call.route.deployments)
+                    expected = expected_tokens(call.request, most)
+                wish.draws.append(_minutes(f"{who}:{_TOKENS}", expected, quota.tokens))
+            if quota.parallel is not None:
+                wish.leases.append(Lease(who, str(call.id), quota.parallel, self.lease_ttl_s))
+        return wish
+
+    def _scopes(self, caller: Caller) -> Iterator[tuple[str, Quota]]:
+        if caller.source is Source.PROBE:
+            return
         if caller.key_id is not None:
-            return ("key", caller.key_id), self.parallel_per_key
+            yield f"key:{caller.key_id}", self.quotas.key
         if caller.user_id is not None:
-            return ("user", caller.user_id), self.parallel_per_user
-        return None, None
+            yield f"user:{caller.user_id}", self.quotas.user
+            if caller.source is Source.PLAYGROUND:
+                yield f"playground:{caller.user_id}", self.quotas.playground
+        if caller.team_id is not None:
+            yield f"team:{caller.team_id}", self.quotas.team
+
+
+def _minutes(key: str, amount: float, most: int) -> Draw:
+    """Draw of a limit a minute; a prompt larger than it passes alone, when the bucket is full."""
+    return Draw(key, min(amount, most), most / _MINUTE_S, most)
+
+
+def _remaining(draws: list[Draw], levels: tuple[float, ...]) -> tuple[Remaining, ...]:
+    """Tell for requests and for tokens what the tightest of their limits leaves."""
+    found: dict[str, Remaining] = {}
+    for draw, level in zip(draws, levels, strict=False):
+        what = draw.key.rpartition(":")[2]
+        left = Remaining(
+            what=what,
+            limit=round(draw.burst),
+            left=max(int(level), 0),
+            full_in_s=max((draw.burst - level) / draw.rate, 0.0),
+        )
+        if what not in found or left.left < found[what].left:
+            found[what] = left
+    return tuple(found.values())
+
+
+def _refusal(short: Draw | Lease, taken: Taken, call: Call) -> RateLimited:
+    who = short.key.partition(":")[0]
+    whose = "Your prompts in the playground" if who == "playground" else f"This {who}"
+    if isinstance(short, Lease):
+        verb = "have" if who == "playground" else "already has"
+        message = f"{whose} {verb} {short.most} requests open, which is the limit."
+        return RateLimited(message, retry_after_s=1.0, remaining=call.remaining)
+    what = short.key.rpartition(":")[2]
+    verb = "are" if who == "playground" else "is"
+    message = f"{whose} {verb} at the limit of {short.burst:,.0f} {what} a minute."
+    return RateLimited(message, retry_after_s=taken.wait_s, remaining=call.remaining)

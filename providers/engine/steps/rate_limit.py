@@ -1,66 +1,90 @@
-"""Stay under a deployment's own limit: a token bucket in front of it, with a bounded wait."""
+"""Stay under a deployment's own limits: buckets in front of it, with a bounded wait."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from providers.engine.call import Attempt, Stream
 from providers.engine.errors import UpstreamThrottled
-from providers.engine.ports import Now, Open, Sleep
+from providers.engine.needs import expected_tokens
+from providers.engine.ports import Draw, Lease, Limiter, Now, Open, Sleep
+from providers.engine.usage import Usage
 
-
-@dataclass(slots=True)
-class _Bucket:
-    """`tokens` below zero: that many requests wait for their turn."""
-
-    tokens: float
-    filled_at: float
+_MINUTE_S = 60.0
 
 
 @dataclass(slots=True)
 class RateLimit:
-    """Seconds. Rate and burst are the deployment's, read anew each time, so a change is live."""
+    """Seconds. The numbers are the deployment's, read anew each time, so a change is live.
 
+    Tokens are drawn as they are expected, and corrected when the provider has said how many there
+    were.
+    """
+
+    limiter: Limiter
     now: Now
     sleep: Sleep
     longest_wait_s: float = 5.0
-    _buckets: dict[int, _Bucket] = field(default_factory=dict[int, _Bucket])
 
     @asynccontextmanager
     async def open(self, attempt: Attempt, open_next: Open[Attempt]) -> AsyncGenerator[Stream]:
-        rate = attempt.deployment.requests_per_second
-        if rate is not None:
-            await self._take(attempt, rate)
-        async with open_next(attempt) as stream:
-            yield stream
+        requests, tokens = _requests(attempt), _tokens(attempt)
+        draws = [draw for draw in (requests, tokens) if draw is not None]
+        if draws:
+            await self._take(attempt, draws)
+        stream: Stream | None = None
+        try:
+            async with open_next(attempt) as stream:
+                yield stream
+        finally:
+            if tokens is not None and stream is not None and stream.record.usage is not None:
+                self._correct(tokens, stream.record.usage)
 
-    async def _take(self, attempt: Attempt, rate: float) -> None:
-        bucket = self._filled(attempt, rate)
-        wait = max((1.0 - bucket.tokens) / rate, 0.0)
-        if wait > min(self.longest_wait_s, attempt.deadline - self.now()):
+    async def _take(self, attempt: Attempt, draws: list[Draw]) -> None:
+        patience = min(self.longest_wait_s, attempt.deadline - self.now())
+        taken = await self.limiter.take(draws, longest_wait_s=patience)
+        if taken.short is not None:
             raise UpstreamThrottled(
-                f"{attempt.deployment.name} is at our limit of {rate:g} requests a second.",
-                retry_after_s=wait,
+                f"{attempt.deployment.name} is at our limit of {_words(taken.short)}.",
+                retry_after_s=taken.wait_s,
             )
-        bucket.tokens -= 1.0
-        if wait <= 0:
+        if not taken.wait_s:
             return
         waited = False
         try:
-            await self.sleep(wait)
+            await self.sleep(taken.wait_s)
             waited = True
         finally:
             if not waited:
-                bucket.tokens += 1.0
+                self.limiter.put(draws)
 
-    def _filled(self, attempt: Attempt, rate: float) -> _Bucket:
-        now = self.now()
-        burst = float(max(attempt.deployment.burst, 1))
-        bucket = self._buckets.get(attempt.deployment.id)
-        if bucket is None:
-            bucket = self._buckets[attempt.deployment.id] = _Bucket(burst, now)
-        bucket.tokens = min(burst, bucket.tokens + (now - bucket.filled_at) * rate)
-        bucket.filled_at = now
-        return bucket
+    def _correct(self, tokens: Draw, usage: Usage) -> None:
+        used = usage.input_tokens + usage.output_tokens
+        self.limiter.put([replace(tokens, amount=tokens.amount - used)])
+
+
+def _requests(attempt: Attempt) -> Draw | None:
+    deployment = attempt.deployment
+    rate = deployment.requests_per_second
+    if rate is None:
+        return None
+    return Draw(f"deployment:{deployment.id}:requests", 1.0, rate, max(deployment.burst, 1))
+
+
+def _tokens(attempt: Attempt) -> Draw | None:
+    deployment = attempt.deployment
+    most = deployment.tokens_per_minute
+    if most is None:
+        return None
+    expected = expected_tokens(attempt.call.request, deployment.max_output_tokens)
+    # A prompt larger than the limit passes alone, when the bucket is full.
+    amount = min(expected, most)
+    return Draw(f"deployment:{deployment.id}:tokens", amount, most / _MINUTE_S, most)
+
+
+def _words(short: Draw | Lease) -> str:
+    if isinstance(short, Draw) and short.key.endswith(":tokens"):
+        return f"{short.burst:,.0f} tokens a minute"
+    return f"{short.rate:g} requests a second" if isinstance(short, Draw) else "requests"

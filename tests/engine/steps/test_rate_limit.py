@@ -7,7 +7,8 @@ import pytest
 
 from providers.engine.errors import UpstreamThrottled
 from providers.engine.pipeline import Engine
-from tests.fakes import CALLER, Script, a_deployment, a_request, a_route
+from providers.engine.usage import Usage
+from tests.fakes import CALLER, Script, a_deployment, a_request, a_route, an_answer
 
 
 async def ask(engine: Engine, **fields: Any) -> None:
@@ -58,3 +59,24 @@ async def test_a_new_rate_holds_from_the_next_request(engine: Engine) -> None:
     began = asyncio.get_running_loop().time()
     await ask(engine, requests_per_second=100.0)
     assert asyncio.get_running_loop().time() - began == pytest.approx(0.01)
+
+
+async def test_tokens_a_minute_are_drawn_as_expected_and_corrected(
+    engine: Engine, script: Script
+) -> None:
+    script.plays_for(a_deployment(), an_answer(usage=Usage(100, 900)))
+    limits: dict[str, Any] = {"requests_per_second": None, "tokens_per_minute": 6000}
+    began = asyncio.get_running_loop().time()
+    for _ in range(5):
+        await ask(engine, **limits)
+    # 5000 are used; the next expects 1024 and the prompt, and finds 1000.
+    assert asyncio.get_running_loop().time() == began
+    await ask(engine, **limits)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(0.26, abs=0.1)
+
+
+async def test_a_throttled_deployment_says_which_limit_it_is(engine: Engine) -> None:
+    limits: dict[str, Any] = {"requests_per_second": None, "tokens_per_minute": 20}
+    await ask(engine, **limits)
+    with pytest.raises(UpstreamThrottled, match="20 tokens a minute"):
+        await ask(engine, **limits)

@@ -1,12 +1,29 @@
-"""An error as a client of OpenAI's sees it."""
+"""The table that joins our errors to the codes of others."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 
 from providers.engine import errors as engine
-from providers.engine.codes import row_of
-from providers.wire.errors import openai_body, retry_headers
+from providers.wire.errors import TABLE, duration, openai_body, retry_headers, row_of
+
+
+def below(root: type[engine.EngineError]) -> Iterator[type[engine.EngineError]]:
+    for each in root.__subclasses__():
+        yield each
+        yield from below(each)
+
+
+def test_every_error_of_the_engine_has_a_row_of_its_own() -> None:
+    families = {engine.RequestRejected, engine.UpstreamError}
+    ours = {each for each in below(engine.EngineError) if each.__module__ == engine.__name__}
+    assert ours - families <= set(TABLE)
+
+
+def test_codes_are_strings_or_null() -> None:
+    assert all(row.openai_code is None or row.openai_code for row in TABLE.values())
 
 
 def test_a_spent_budget_is_never_retried_by_clients() -> None:
@@ -47,3 +64,34 @@ def test_where_all_deployments_failed_alike_that_failure_speaks() -> None:
 
 def test_a_refused_provider_key_does_not_look_like_the_callers() -> None:
     assert row_of(engine.CredentialRejected("No.")).status == 502
+
+
+def test_a_callers_limit_is_told_as_openai_tells_it() -> None:
+    left = (engine.Remaining("requests", 60, 0, 59.2), engine.Remaining("tokens", 9000, 12, 361.0))
+    error = engine.RateLimited("This key is at its limit.", retry_after_s=0.4, remaining=left)
+    assert dict(retry_headers(error)) == {
+        b"retry-after": b"1",
+        b"x-should-retry": b"true",
+        b"x-ratelimit-limit-requests": b"60",
+        b"x-ratelimit-remaining-requests": b"0",
+        b"x-ratelimit-reset-requests": b"59.2s",
+        b"x-ratelimit-limit-tokens": b"9000",
+        b"x-ratelimit-remaining-tokens": b"12",
+        b"x-ratelimit-reset-tokens": b"6m1s",
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0ms"),
+        (0.0121, "13ms"),
+        (1, "1s"),
+        (1.5, "1.5s"),
+        (59.9996, "1m0s"),
+        (360, "6m0s"),
+        (7384, "2h3m4s"),
+    ],
+)
+def test_a_reset_is_a_duration(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
