@@ -22,6 +22,7 @@ from providers.credentials import ring
 from providers.credentials.opened import OpenedSecrets, read_sealed
 from providers.engine.adapters.anthropic_messages import AnthropicMessagesAdapter
 from providers.engine.adapters.demo import DemoAdapter
+from providers.engine.adapters.gemini import GeminiAdapter
 from providers.engine.adapters.openai_chat import OpenAIChatAdapter
 from providers.engine.errors import LedgerUnavailable
 from providers.engine.pipeline import Engine
@@ -200,6 +201,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
             DemoAdapter(asyncio.sleep),
             OpenAIChatAdapter(upstream),
             AnthropicMessagesAdapter(upstream),
+            GeminiAdapter(upstream),
         )
     }
     ledger = PostgresLedger(await ledger_pool.connect(conninfo()))

@@ -45,7 +45,7 @@ def default_providers() -> dict[str, Provider]:
         "groq": Provider(model="llama-3.1-8b-instant", base_url="https://api.groq.com/openai/v1"),
         "gemini": Provider(
             model="gemini-2.5-flash",
-            base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+            base_url="https://generativelanguage.googleapis.com/v1beta",
         ),
         "ollama": Provider(model="llama3.2", base_url="http://127.0.0.1:11434/v1"),
     }

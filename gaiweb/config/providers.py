@@ -12,7 +12,7 @@ PROVIDER_KINDS = {
     "openai": "openai_chat",
     "anthropic": "anthropic_messages",
     "groq": "openai_chat",
-    "gemini": "openai_chat",
+    "gemini": "gemini",
     "ollama": "openai_chat",
 }
 

@@ -45,6 +45,14 @@ _CARDS = (
         "claude-haiku-4-5",
     ),
     Vendor(
+        "gemini",
+        "Google Gemini",
+        "Gemini models, with your key.",
+        "gemini",
+        "AIza",
+        "gemini-2.5-flash",
+    ),
+    Vendor(
         "compatible",
         "OpenAI-compatible",
         "Groq, OpenRouter, vLLM, Ollama: whatever speaks OpenAI's API.",

@@ -38,8 +38,32 @@ def inner(fields: Fields, name: str) -> Fields:
     return cast("Fields", value) if isinstance(value, dict) else {}
 
 
+def object_of(written: str) -> Fields | None:
+    """Read an object that a model or a tool wrote; None: it is none."""
+    try:
+        found: object = orjson.loads(written)
+    except orjson.JSONDecodeError:
+        return None
+    return cast("Fields", found) if isinstance(found, dict) else None
+
+
+def arguments(written: str) -> Fields:
+    """Read a call's arguments, which may be malformed, for a wire that takes an object only."""
+    found = object_of(written or "{}")
+    return found if found is not None else {"malformed": written}
+
+
 def objects(value: object) -> list[Fields]:
     """Take the objects out of what should be a list of them."""
     if not value or not isinstance(value, list):
         return []
     return [cast("Fields", each) for each in cast("list[object]", value) if isinstance(each, dict)]
+
+
+def numbers(value: object) -> tuple[float, ...]:
+    """Take a vector; empty where there is none, or something in it is no number."""
+    if not isinstance(value, list):
+        return ()
+    listed = cast("list[object]", value)
+    found = tuple(float(each) for each in listed if isinstance(each, int | float))
+    return found if len(found) == len(listed) else ()

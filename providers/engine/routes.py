@@ -100,6 +100,9 @@ KINDS: Mapping[str, Kind] = {
     "demo": Kind("Demo (built in, free)", "", needs_key=False),
     "openai_chat": Kind("OpenAI compatible", "https://api.openai.com/v1", needs_key=True),
     "anthropic_messages": Kind("Anthropic", "https://api.anthropic.com", needs_key=True),
+    "gemini": Kind(
+        "Google Gemini", "https://generativelanguage.googleapis.com/v1beta", needs_key=True
+    ),
 }
 
 DEMO_MODELS: Mapping[str, str] = {

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from providers.engine.adapters.anthropic_messages import AnthropicMessagesAdapter
+from providers.engine.adapters.gemini import GeminiAdapter
 from providers.engine.adapters.openai_chat import OpenAIChatAdapter
 from providers.engine.call import Attempt, Call
 from providers.engine.events import Event
@@ -23,6 +24,7 @@ from tests.fakes import CALLER, a_deployment, a_request, a_route
 ADAPTERS: dict[str, Callable[[Upstream], Adapter]] = {
     "openai_chat": OpenAIChatAdapter,
     "anthropic_messages": AnthropicMessagesAdapter,
+    "gemini": GeminiAdapter,
 }
 HOME = Path(__file__).resolve().parents[3]
 

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from providers.engine.adapters.gemini.embeddings import GeminiEmbeddings
 from providers.engine.adapters.openai_chat.embeddings import OpenAIEmbeddings
 from providers.engine.embedding import EmbeddingReply
 from providers.engine.errors import (
@@ -84,6 +85,17 @@ WIRES = {
         {"data": [{"index": 0, "embedding": [0.5]}]},
         {"error": {"message": "no", "type": "t", "code": None}},
         lambda body: body.get("dimensions"),
+    ),
+    "gemini": Wire(
+        GeminiEmbeddings,
+        {
+            "embeddings": [{"values": [0.5, -0.25]}, {"values": [1, 0.125]}],
+            "usageMetadata": {"promptTokenCount": 7},
+        },
+        Usage(7, 0),
+        {"embeddings": [{"values": [0.5]}, {}]},
+        {"error": {"message": "no"}},
+        lambda body: body["requests"][1].get("outputDimensionality"),
     ),
 }
 every_wire = pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)

@@ -40,6 +40,14 @@ def test_a_key_makes_a_provider_on_the_default_route(environ: Any) -> None:
     assert not Credential.objects.exists()
 
 
+def test_gemini_is_asked_on_its_own_wire(environ: Any) -> None:
+    environ(GEMINI_API_KEY="g")
+    (deployment,) = read().routes["default"].deployments
+    assert (deployment.kind, deployment.name) == ("gemini", "gemini/gemini-2.5-flash")
+    assert deployment.base_url == "https://generativelanguage.googleapis.com/v1beta"
+    assert deployment.price is not None
+
+
 def test_several_keys_stand_in_for_each_other_in_the_guides_order(environ: Any) -> None:
     environ(GROQ_API_KEY="g", ANTHROPIC_API_KEY="a", OPENAI_API_KEY="o")
     route = read().routes["default"]

@@ -55,6 +55,14 @@ def test_the_published_price_names_its_source() -> None:
     assert price == published("openai_chat", "", "gpt-4o-mini", NOW)
 
 
+def test_gemini_on_its_own_wire_has_googles_price() -> None:
+    price = published("gemini", "", "gemini-2.5-flash", NOW)
+    assert price is not None
+    assert price.version.endswith(" google/gemini-2.5-flash")
+    google = "https://generativelanguage.googleapis.com/v1beta"
+    assert price == published("gemini", google, "gemini-2.5-flash", NOW)
+
+
 def test_the_base_url_decides_whose_price_it_is() -> None:
     groq = published("openai_chat", "https://api.groq.com/openai/v1", "llama-3.1-8b-instant", NOW)
     assert groq is not None

@@ -56,13 +56,21 @@ def test_a_guessed_link_says_what_to_do(path: str):
     assert b"This link does not work" in answer.content
 
 
-def test_a_key_makes_a_provider_and_a_route_of_the_models_name(world: World, as_user: As):
-    key = "sk-ant-" + "x" * 40
-    as_user(world.ada).post("/setup/provider/", {"vendor": "anthropic", "key": key})
+@pytest.mark.parametrize(
+    ("vendor", "prefix", "kind", "route"),
+    [
+        ("anthropic", "sk-ant-", "anthropic_messages", "claude-haiku-4-5"),
+        ("gemini", "AIza", "gemini", "gemini-2.5-flash"),
+    ],
+)
+def test_a_key_makes_a_provider_and_a_route_of_the_models_name(
+    world: World, as_user: As, vendor: str, prefix: str, kind: str, route: str
+):
+    as_user(world.ada).post("/setup/provider/", {"vendor": vendor, "key": prefix + "x" * 40})
 
-    assert Provider.objects.get().kind == "anthropic_messages"
+    assert Provider.objects.get().kind == kind
     assert Provider.objects.get().credentials.get().hint == "xxxx"
-    assert Route.objects.get().name == "claude-haiku-4-5"
+    assert Route.objects.get().name == route
 
 
 def test_a_server_of_ones_own_is_named_after_its_host(world: World, as_user: As):

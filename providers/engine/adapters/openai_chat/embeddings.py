@@ -7,7 +7,7 @@ import struct
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -16,7 +16,7 @@ from providers.engine.adapters.openai_chat.errors import error_from
 from providers.engine.embedding import EmbeddingReply, Vector
 from providers.engine.errors import UpstreamGarbled
 from providers.engine.failures import request_id
-from providers.engine.json_fields import Fields, count, inner, objects, parsed, text
+from providers.engine.json_fields import Fields, count, inner, numbers, objects, parsed, text
 from providers.engine.routes import Deployment
 from providers.engine.upstream import Outgoing, Upstream
 from providers.engine.usage import Usage
@@ -90,19 +90,13 @@ def _vectors(said: Fields, expected: int, name: str) -> tuple[Vector, ...]:
 
 def _vector(value: object, name: str) -> Vector:
     try:
-        if isinstance(value, str):
-            return _unpacked(b64decode(value, validate=True))
-        if isinstance(value, list) and value:
-            return tuple(map(_number, cast("list[object]", value)))
-    except (binascii.Error, struct.error, TypeError, ValueError) as error:
+        found = _unpacked(b64decode(value, validate=True)) if isinstance(value, str) else None
+    except (binascii.Error, struct.error) as error:
         raise UpstreamGarbled(f"{name} sent a vector that nobody can read.") from error
-    raise UpstreamGarbled(f"{name} sent no vector where one was due.")
-
-
-def _number(value: object) -> float:
-    if isinstance(value, int | float):
-        return float(value)
-    raise TypeError
+    found = numbers(value) if found is None else found
+    if not found:
+        raise UpstreamGarbled(f"{name} sent no vector where one was due.")
+    return found
 
 
 def _unpacked(data: bytes) -> Vector:
