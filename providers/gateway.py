@@ -18,7 +18,7 @@ from providers.credentials import Checked
 from providers.engine.call import Answer, Caller, Source
 from providers.engine.errors import LedgerUnavailable, UnknownModel, UpstreamError
 from providers.engine.ports import BreakerState
-from providers.engine.request import CompletionRequest
+from providers.engine.request import CompletionRequest, Tool
 from providers.engine.routes import KINDS, Deployment
 from providers.models import Provider
 
@@ -35,6 +35,7 @@ __all__ = [
     "start",
     "stop",
     "stop_running",
+    "tools_for",
     "verify",
 ]
 
@@ -44,7 +45,15 @@ log = get_logger(__name__)
 
 @asynccontextmanager
 async def open_answer(request: CompletionRequest, caller: Caller) -> AsyncGenerator[Answer]:
-    """Open an answer that has committed; leaving it settles. Raises EngineError."""
+    """Open an answer that has committed; leaving it settles. Raises EngineError.
+
+    `request.hosted_tools` names tools of `tools_for(caller)`: what the model calls of them runs
+    here, and it is asked again. Such an answer, or one whose request has `stop_when`, comes in
+    steps: for each `Start`, its deltas, `ToolCalled`, a `ToolResulted` for each call, `StepEnded`;
+    at the end one `UsageReported` of all steps and `Finish`, whose `stopped_by` is to be shown.
+    A call of a tool in `request.tools` ends it: run it, put the assistant's parts, its results
+    and `StepEnded.results` into the messages, and ask again.
+    """
     wired = await wiring.here()
     route = wired.catalog.routes.get(request.route)
     if route is None or not _may_use(caller, request.route):
@@ -52,9 +61,10 @@ async def open_answer(request: CompletionRequest, caller: Caller) -> AsyncGenera
             f"There is no model {request.route[:120]!r} here, or this key may not use it. "
             "GET /v1/models lists what there is."
         )
+    tools = wired.tools.allowed_to(caller)
     metrics.active.inc()
     try:
-        async with wired.open_calls, wired.engine.open(request, caller, route) as answer:
+        async with wired.open_calls, wired.engine.open(request, caller, route, tools) as answer:
             yield answer
     finally:
         metrics.active.dec()
@@ -64,6 +74,12 @@ async def route_names(caller: Caller) -> list[RouteInfo]:
     """Routes that this caller may use, by name."""
     wired = await wiring.here()
     return [info for info in wired.catalog.infos if _may_use(caller, info.name)]
+
+
+async def tools_for(caller: Caller) -> list[Tool]:
+    """List the hosted tools that this caller may name in `hosted_tools`, by name."""
+    allowed = (await wiring.here()).tools.allowed_to(caller)
+    return [allowed[name].tool for name in sorted(allowed)]
 
 
 async def verify(secret: str) -> Caller:

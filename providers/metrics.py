@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
+from structlog import get_logger
 
 from providers.engine.call import AttemptRecord, AttemptStatus, Call
 from providers.engine.ports import (
@@ -19,7 +20,10 @@ from providers.engine.ports import (
     Reservation,
 )
 from providers.engine.routes import Deployment
+from providers.engine.tools import Ran
 from providers.engine.usage import NANO_PER_USD
+
+log = get_logger(__name__)
 
 _DEPLOYMENT = ["provider", "model"]
 _SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -65,6 +69,12 @@ breaker_state = Gauge(
 )
 breaker_changes = Counter(
     "gai_breaker_transitions_total", "Transitions, by the state entered.", [*_DEPLOYMENT, "state"]
+)
+tool_executions = Counter(
+    "gai_tool_executions_total", "Calls of hosted tools by how they ended.", ["tool", "status"]
+)
+tool_seconds = Histogram(
+    "gai_tool_duration_seconds", "One call of a hosted tool.", ["tool"], buckets=_SECONDS
 )
 ledger_seconds = Histogram(
     "gai_ledger_commit_seconds",
@@ -144,6 +154,16 @@ class Metrics:
             children.total.observe(usage.input_tokens + usage.output_tokens)
         if error_code is None and call.is_fallback(last):
             children.fallbacks.inc()
+
+    def tool_ended(self, call: Call, ran: Ran) -> None:
+        """Count it; a name that the model made up is no label."""
+        name = ran.tool.name if ran.tool is not None else ""
+        tool_executions.labels(name, ran.status.value).inc()
+        tool_seconds.labels(name).observe(ran.duration_s)
+        if ran.fault is not None:
+            log.error(
+                "tool_broken", tool=name, request_id=str(call.id), fault=type(ran.fault).__name__
+            )
 
     def breaker_changed(self, deployment: Deployment, change: BreakerChange) -> None:
         names = (deployment.provider, deployment.model)

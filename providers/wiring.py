@@ -40,6 +40,7 @@ from providers.policies import snapshot as policies
 from providers.state.changes import Changes
 from providers.state.open_calls import OpenCalls
 from providers.state.own_loop import OwnLoop
+from providers.tools.toolbox import Toolbox
 from providers.virtual_keys import KeyVerifier
 from providers.virtual_keys.rows import KeyRows, LastUsed, Pool
 from providers.virtual_keys.secret import pepper
@@ -69,6 +70,7 @@ class Wired:
     verifier: KeyVerifier
     last_used: LastUsed
     pool: Pool
+    tools: Toolbox = field(default_factory=Toolbox)
     catalog: snapshot.Catalog = snapshot.EMPTY
     policies: Mapping[int, Policy] = field(default_factory=dict)
     open_calls: OpenCalls = field(default_factory=OpenCalls)
@@ -219,6 +221,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         breaker_limits=_breaker_limits(),
         retry_limits=_retry_limits(),
         quotas=_quotas(),
+        most_steps=_most_steps(),
     )
     pool = await ledger_pool.connect(conninfo(), most=2)
     rows = KeyRows(pool)
@@ -243,6 +246,11 @@ def _validation() -> Validation:
     return Validation(
         allows_tools=features.enable_tools, allows_streaming=features.enable_streaming
     )
+
+
+def _most_steps() -> int:
+    features = settings.GAIWEB.features
+    return int(features.max_steps_per_user) if features.enable_multi_step else 1
 
 
 def _breaker_limits() -> BreakerLimits:

@@ -14,10 +14,18 @@ from uuid import UUID, uuid4
 
 from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Reply, Source
 from providers.engine.errors import BudgetExceeded, Unpriced
-from providers.engine.events import Event, Finish, FinishReason, TextDelta, UsageReported
+from providers.engine.events import (
+    Event,
+    Finish,
+    FinishReason,
+    TextDelta,
+    ToolCalled,
+    UsageReported,
+)
 from providers.engine.ports import BreakerChange, Intent, Reservation
-from providers.engine.request import CompletionRequest, Message, Role
+from providers.engine.request import CompletionRequest, Message, Role, ToolCall
 from providers.engine.routes import Deployment, Route
+from providers.engine.tools import Ran
 from providers.engine.usage import Price, Usage
 
 CALLER = Caller(Source.GATEWAY, user_id=1, team_id=1, key_id=1)
@@ -106,6 +114,16 @@ def an_answer(*pieces: str, usage: Usage | None = None) -> list[Event]:
     return [*events, UsageReported(usage or Usage(3, 2)), Finish(FinishReason.STOP)]
 
 
+def a_calling(*calls: ToolCall, text: str = "", usage: Usage | None = None) -> list[Event]:
+    """Play a step in which the model calls tools."""
+    return [
+        *([TextDelta(text)] if text else []),
+        *(ToolCalled(place, call) for place, call in enumerate(calls)),
+        UsageReported(usage or Usage(3, 2)),
+        Finish(FinishReason.TOOL_CALLS),
+    ]
+
+
 Step = Event | Exception | float | asyncio.Event
 """An event to send, an error to raise, seconds of silence, or something to wait for."""
 
@@ -122,6 +140,7 @@ class Script:
     opened: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     secrets: list[str | None] = field(default_factory=list)
+    asked: list[CompletionRequest] = field(default_factory=list)
     overhead: int = 0
 
     def plays_for(self, deployment: Deployment, *plays: Sequence[Step]) -> None:
@@ -135,6 +154,7 @@ class Script:
         name = attempt.deployment.name
         self.opened.append(name)
         self.secrets.append(secret)
+        self.asked.append(attempt.call.request)
         plays = self.plays.get(name, [an_answer()])
         play = plays.pop(0) if len(plays) > 1 else plays[0]
         try:
@@ -178,6 +198,10 @@ class Recorder:
     breakers: list[tuple[str, str]] = field(default_factory=list)
     changes: list[BreakerChange] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
+    tools: list[Ran] = field(default_factory=list)
+
+    def tool_ended(self, call: Call, ran: Ran) -> None:
+        self.tools.append(ran)
 
     def attempt_ended(self, call: Call, record: AttemptRecord) -> None:
         self.attempts.append(record)

@@ -59,10 +59,10 @@ class Features(Group):
         default=True, description="Callers of `/v1` may ask for a stream."
     )
     enable_multi_step: bool = Field(
-        default=True, description="Several steps for one prompt; for the tool loop to come."
+        default=True, description="An answer may take several model steps: hosted tools run."
     )
     max_steps_per_user: int = Field(
-        20, description="Most model steps of one prompt; for the tool loop to come.", ge=1, le=1000
+        20, description="Most model steps of one answer, whatever it asks.", ge=1, le=1000
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,8 @@ from providers.engine.request import (
     ToolResult,
 )
 from providers.engine.routes import Deployment, Route
-from providers.engine.usage import Usage
+from providers.engine.tools.hosted import HostedTool
+from providers.engine.usage import Usage, total
 
 
 class Source(StrEnum):
@@ -95,7 +96,9 @@ class Call:
     `deadline` is on the engine's monotonic clock, in seconds. `attempts` and `notices` grow while
     the call runs; every attempt that was made is in `attempts`, also those that failed.
     `preferred` is the deployment that was to answer, chosen when the call reached the fallback;
-    `remaining` what the caller's limits leave, empty where there are none.
+    `remaining` what the caller's limits leave, empty where there are none. `hosted` are the tools,
+    by name, that the request may choose from. `steps` are the calls of a run of several, each with
+    a reservation of its own; their attempts are in `attempts` too. Empty: it is its own only step.
     """
 
     request: CompletionRequest
@@ -106,6 +109,8 @@ class Call:
     notices: list[Notice] = field(default_factory=list[Notice])
     preferred: Deployment | None = None
     remaining: tuple[Remaining, ...] = ()
+    hosted: Mapping[str, HostedTool] = field(default_factory=dict[str, HostedTool])
+    steps: list[Call] = field(default_factory=list["Call"])
 
     @property
     def id(self) -> UUID:
@@ -118,7 +123,12 @@ class Call:
 
     @property
     def usage(self) -> Usage | None:
-        """Of the attempt that answered, or of the last that used anything; None: none did."""
+        """Of the attempt that answered, or of the last that used anything; None: none did.
+
+        Of all steps together where there are several.
+        """
+        if self.steps:
+            return total(step.usage for step in self.steps)
         for record in reversed(self.attempts):
             if record.usage is not None:
                 return record.usage
@@ -184,6 +194,19 @@ class Answer:
     @property
     def is_fallback(self) -> bool:
         return self.call.is_fallback(self.deployment)
+
+
+MOST_STEPS = 1_000
+"""No run is longer, whatever is configured."""
+
+
+def step_id(run_id: UUID, number: int) -> UUID:
+    """Name the reservation of a run's step, from 1: the run's own id, then the ones after it.
+
+    The last bits of an id are random, so that the ids of two runs do not meet; whoever knows the
+    run's finds all of them, up to MOST_STEPS.
+    """
+    return UUID(int=(run_id.int + number - 1) % 2**128)
 
 
 def output_bound(request: CompletionRequest, deployment: Deployment) -> int:

@@ -10,6 +10,9 @@
     rate_limit       stay under a deployment's own limits
     dispatch         secret, adapter, the commit at the first content event, the journal
 
+Between the caller's limits and the budget stands the tool loop (loop.py): an answer of several
+steps passes what is below it once for each of them.
+
 Each step is an async context manager that sees only the rest of the chain. It acts while the
 answer opens and when it is left, never around the reading of it.
 """
@@ -20,6 +23,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 
 from providers.engine.buckets import LocalLimiter
 from providers.engine.call import (
@@ -35,6 +39,7 @@ from providers.engine.call import (
 from providers.engine.circuits import LocalCircuits
 from providers.engine.errors import Cancelled, EngineError
 from providers.engine.events import Event, Start
+from providers.engine.loop import Loop
 from providers.engine.ports import (
     Adapter,
     BreakerLimits,
@@ -61,6 +66,9 @@ from providers.engine.steps.fallback import Fallback
 from providers.engine.steps.rate_limit import RateLimit
 from providers.engine.steps.retry import Retry, RetryLimits
 from providers.engine.steps.validation import Validation
+from providers.engine.tools import HostedTool, Runner
+
+_NO_TOOLS: Mapping[str, HostedTool] = MappingProxyType({})
 
 
 @dataclass(kw_only=True)
@@ -70,7 +78,8 @@ class Engine:
     `open_timeout_s` is what opening an answer may take in all, retries and fallbacks included;
     each deployment of a route gets its slice. `hold_ttl_s` must outlast the longest answer.
     `circuits` and `limiter` None: breakers and limits are this process's own. The limits of
-    `breakers`, `retry` and `caller_limits` may be replaced while it runs.
+    `breakers`, `retry` and `caller_limits` may be replaced while it runs. `most_steps`: of one
+    answer, whatever its request asks.
     """
 
     adapters: Mapping[str, Adapter]
@@ -89,6 +98,7 @@ class Engine:
     retry_limits: RetryLimits = field(default_factory=RetryLimits)
     circuits: Circuits | None = None
     limiter: Limiter | None = None
+    most_steps: int = 20
     breakers: Breakers = field(init=False)
     retry: Retry = field(init=False)
     caller_limits: CallerLimits = field(init=False)
@@ -121,9 +131,17 @@ class Engine:
             self.breakers.open,
             RateLimit(limiter, self.now, self.sleep).open,
         ]
+        loop = Loop(
+            now=self.now,
+            worst_case=self._budget.worst_case,
+            runner=Runner(self.now),
+            tool_ended=self.observer.tool_ended,
+            most_steps=self.most_steps,
+        )
         call_steps: list[StepOpen[Call]] = [
             self.validation.open,
             self.caller_limits.open,
+            loop.open,
             self._budget.open,
         ]
         open_attempt = chained(attempt_steps, dispatch.open)
@@ -132,14 +150,19 @@ class Engine:
 
     @asynccontextmanager
     async def open(
-        self, request: CompletionRequest, caller: Caller, route: Route
+        self,
+        request: CompletionRequest,
+        caller: Caller,
+        route: Route,
+        tools: Mapping[str, HostedTool] = _NO_TOOLS,
     ) -> AsyncGenerator[Answer]:
         """Open an answer that has committed; leaving it settles, early or not.
 
+        `tools`, by name, are those that `request.hosted_tools` may choose from.
         Raises EngineError.
         """
         began = self.now()
-        call = Call(request, caller, route, deadline=began + self.open_timeout_s)
+        call = Call(request, caller, route, began + self.open_timeout_s, hosted=tools)
         failure: BaseException | None = None
         try:
             async with (

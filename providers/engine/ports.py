@@ -13,6 +13,7 @@ from uuid import UUID
 from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Reply, Stream
 from providers.engine.embedding import EmbeddingReply
 from providers.engine.routes import Deployment
+from providers.engine.tools import Ran
 
 Carrier = TypeVar("Carrier", Call, Attempt)
 
@@ -326,6 +327,8 @@ class Observer(Protocol):
     def attempt_ended(self, call: Call, record: AttemptRecord) -> None: ...
 
     def call_ended(self, call: Call, error_code: str | None, duration_s: float) -> None: ...
+
+    def tool_ended(self, call: Call, ran: Ran) -> None: ...
 
     def breaker_changed(self, deployment: Deployment, change: BreakerChange) -> None: ...
 

@@ -153,6 +153,77 @@ class Effort(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MaxSteps:
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoMoreTools:
+    """The model called none: there is nothing left to answer it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UntilTool:
+    """A tool of this name was called, whatever came of it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextMatch:
+    """The text of all steps together holds these characters; case counts."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CostLimit:
+    """Nano-dollars of all steps together; no step is begun that might take them past it."""
+
+    nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """Since the run began; a step that is under way is not broken off."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLimit:
+    """Of prompts and answers of all steps together."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    conditions: tuple[StopCondition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Empty: never."""
+
+    conditions: tuple[StopCondition, ...]
+
+
+StopCondition = (
+    MaxSteps
+    | NoMoreTools
+    | UntilTool
+    | TextMatch
+    | CostLimit
+    | TimeLimit
+    | TokenLimit
+    | AnyOf
+    | AllOf
+)
+"""Looked at after each step of a run; `stop.reached` says why."""
+
+
+@dataclass(frozen=True, slots=True)
 class RawBody:
     """The caller's own body, kept so that fields unknown to us survive on the same wire.
 
@@ -172,6 +243,11 @@ class CompletionRequest:
     `tool_choice` is `auto`, `none`, `required` or a tool's name. `choices` is the field's `n`.
     `provider_options`, by provider name or adapter kind, are put into the body as they are.
     The same `idempotency_key` of one caller is one prompt, however often it is sent.
+
+    `hosted_tools` are names of tools that run here; the engine runs what the model calls of them
+    and asks it again. `tools` run at the caller's: a call of one ends the answer. With hosted
+    tools or with `stop_when` the answer comes in steps: `StepEnded` after each, `response_schema`
+    is checked, and `Finish.stopped_by` says why there is no further one.
     """
 
     id: UUID
@@ -193,4 +269,10 @@ class CompletionRequest:
         default_factory=dict[str, Mapping[str, Any]]
     )
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    hosted_tools: tuple[str, ...] = ()
+    stop_when: StopCondition | None = None
     raw: RawBody | None = None
+
+    @property
+    def comes_in_steps(self) -> bool:
+        return bool(self.hosted_tools) or self.stop_when is not None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
 NANO_PER_USD = 1_000_000_000
@@ -39,6 +40,19 @@ def estimated(*, input_bound: int, output_bytes: int, output_bound: int) -> Usag
         output_tokens=min(tokens_of(output_bytes), output_bound),
         estimated=True,
     )
+
+
+def total(usages: Iterable[Usage | None]) -> Usage | None:
+    """Add up what several steps used; None where none of them used anything."""
+    known = [usage for usage in usages if usage is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    counts = {
+        each.name: sum(getattr(usage, each.name) for usage in known)
+        for each in fields(Usage)
+        if each.type == "int"
+    }
+    return Usage(**counts, estimated=any(usage.estimated for usage in known))
 
 
 def dollars(nano: int | None) -> str | None:

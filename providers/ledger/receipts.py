@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from providers.engine.call import MOST_STEPS, step_id
 from providers.models import Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """All attempts together. `cost_nano` None: one of them has no known cost.
+    """All attempts of all steps together. `cost_nano` None: one of them has no known cost.
 
     `is_unconfirmed`: at least one was booked by rule, nobody told us what it cost.
     """
@@ -20,8 +21,9 @@ class Receipt:
 
 
 def of_request(request_id: UUID) -> Receipt | None:
-    """None: nothing has been booked for it, or not yet."""
-    entries = Entry.objects.filter(reservation_id=request_id)
+    """Add up all steps of a run, too. None: nothing has been booked for it, or not yet."""
+    last = step_id(request_id, MOST_STEPS)
+    entries = Entry.objects.filter(reservation_id__gte=request_id, reservation_id__lte=last)
     rows = list(entries.values_list("cost_nano", "is_unconfirmed"))
     if not rows:
         return None

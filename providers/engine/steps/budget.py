@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -71,6 +71,16 @@ class Budget:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def worst_case(self, call: Call) -> int | None:
+        """Nano-dollars of one attempt at the dearest deployment; None: one has no price."""
+        worst = 0
+        for deployment in call.route.deployments:
+            cost = self._worst_case(call, deployment)
+            if cost is None:
+                return None
+            worst = max(worst, cost)
+        return worst
+
     async def _reserve(self, call: Call) -> Reservation:
         task = self._run(self.ledger.reserve(self._intent(call)))
         try:
@@ -110,18 +120,9 @@ class Budget:
             request_id=call.id,
             caller=call.caller,
             route=call.route.name,
-            worst_case_nano=self._worst_of_route(call, call.route.deployments),
+            worst_case_nano=self.worst_case(call),
             ttl_s=self.ttl_s,
         )
-
-    def _worst_of_route(self, call: Call, deployments: Sequence[Deployment]) -> int | None:
-        worst = 0
-        for deployment in deployments:
-            cost = self._worst_case(call, deployment)
-            if cost is None:
-                return None
-            worst = max(worst, cost)
-        return worst
 
     def _worst_case(self, call: Call, deployment: Deployment) -> int | None:
         if deployment.price is None:

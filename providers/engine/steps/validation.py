@@ -43,11 +43,11 @@ class Validation:
             )
         _check_parameters(request)
         _check_count("stop", len(request.stop), self.most_stops)
-        _check_count("tools", len(request.tools), self.most_tools)
+        _check_count("tools", len(request.tools) + len(request.hosted_tools), self.most_tools)
         _check_tool_choice(request)
 
     def _check_switches(self, call: Call) -> None:
-        if call.request.tools and not self.allows_tools:
+        if _offers_tools(call.request) and not self.allows_tools:
             raise InvalidRequest("Tools are switched off here; leave them out.", param="tools")
         # The playground's own page always streams: it is callers who may not ask for it.
         is_asked = call.request.stream and call.caller.source is Source.GATEWAY
@@ -60,6 +60,10 @@ class Validation:
         _check_count("messages", len(messages), self.most_messages)
         for place, message in enumerate(messages):
             _check_message(message, f"messages.{place}")
+
+
+def _offers_tools(request: CompletionRequest) -> bool:
+    return bool(request.tools or request.hosted_tools)
 
 
 def _check_message(message: Message, path: str) -> None:
@@ -104,12 +108,12 @@ def _check_tool_choice(request: CompletionRequest) -> None:
     if choice is None or choice in {"auto", "none"}:
         return
     if choice == "required":
-        if not request.tools:
+        if not _offers_tools(request):
             raise InvalidRequest(
                 "tool_choice is required, but there are no tools.", param="tool_choice"
             )
         return
-    if all(tool.name != choice for tool in request.tools):
+    if choice not in {*request.hosted_tools, *(tool.name for tool in request.tools)}:
         raise InvalidRequest(
             f"tool_choice names {choice!r}, which is not among the tools.", param="tool_choice"
         )

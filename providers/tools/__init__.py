@@ -1,0 +1,1 @@
+"""Hosted tools: which there are, and who may use which."""
