@@ -22,6 +22,7 @@ check: $(VENV)/.development
 
 docs: $(VENV)/.runtime
 	$(BIN)/python -m gaiweb.config.table
+	$(BIN)/python docs/errors.py
 
 screenshots: $(VENV)/.development
 	$(BIN)/python docs/screenshots.py

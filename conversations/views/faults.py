@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from conversations.models import Generation
+from providers.engine.codes import INTERNAL, row_of_code
+from providers.engine.codes import Fault as Blamed
 
-_LIMIT = "A limit of yours or of your team stopped it, not the provider."
 _REQUEST = "The request itself was refused; the same one again will not pass."
-_SETUP = "The provider's set-up is at fault; an operator has to look at it."
 _PROVIDER = "The provider is at fault, neither you nor your prompt."
 _OURS = "This server is at fault, neither you nor the provider."
 
-_TITLES_AND_BLAME = {
-    "budget_exceeded": ("A budget is used up", _LIMIT),
-    "rate_limited": ("Too many requests at once", _LIMIT),
-    "unpriced": ("This model has no price", _SETUP),
-    "model_not_found": ("This model is not here", _SETUP),
-    "invalid_request": ("The request was not accepted", _REQUEST),
-    "context_length_exceeded": ("The conversation is too long for this model", _REQUEST),
-    "content_blocked": ("The content was blocked", _REQUEST),
-    "upstream_rejected": ("The provider refused the request", _REQUEST),
-    "credential_rejected": ("The provider refused our key", _SETUP),
-    "upstream_quota_exhausted": ("Our account at the provider is empty", _SETUP),
-    "stream_cut": ("The answer broke off", _PROVIDER),
-    "upstream_timeout": ("The provider did not answer in time", _PROVIDER),
-    "interrupted": ("The answer was interrupted", _OURS),
-    "ledger_unavailable": ("The spending could not be recorded", _OURS),
-    "internal_error": ("Something went wrong", _OURS),
+_BLAME: Mapping[Blamed, str] = {
+    Blamed.PROVIDER: _PROVIDER,
+    Blamed.LIMIT: _PROVIDER,
+    Blamed.NOBODY_LEFT: _PROVIDER,
+    Blamed.CONFIGURATION: "The provider's set-up is at fault; an operator has to look at it.",
+    Blamed.CALLER: _REQUEST,
+    Blamed.OWN_LIMIT: "A limit of yours or of your team stopped it, not the provider.",
+    Blamed.GATEWAY: _OURS,
 }
-_OTHER = ("No provider could answer", _PROVIDER)
+_INTERRUPTED = ("The answer was interrupted", _OURS)
 
 
 @dataclass(frozen=True)
@@ -48,8 +41,15 @@ def fault_of(generation: Generation) -> Fault | None:
     error: dict[str, Any] | None = generation.error
     if error is None:
         return None
-    title, blame = _TITLES_AND_BLAME.get(error["code"], _OTHER)
+    title, blame = _title_and_blame(error["code"])
     return Fault(title, error["message"], blame, _charged(generation, error), generation.cost_nano)
+
+
+def _title_and_blame(code: str) -> tuple[str, str]:
+    if code == "interrupted":
+        return _INTERRUPTED
+    row = row_of_code(code) or INTERNAL
+    return row.title, _BLAME[row.fault]
 
 
 def _charged(generation: Generation, error: dict[str, Any]) -> str:

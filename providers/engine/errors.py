@@ -2,17 +2,21 @@
 
 EngineError
 ├── RequestRejected             the caller can fix it
-│   ├── InvalidRequest  UnknownModel  ContextTooLong  ContentBlocked
+│   ├── InvalidRequest          and of it TooManyMessages  InvalidRole  UnsupportedPart  TextTooLong
+│   ├── UnknownModel  ContextTooLong  ContentBlocked
 │   ├── BudgetExceeded  RateLimited  Unpriced
+│   ├── KeyInvalid  NotAllowed  NoSuchPath  MethodRefused  BodyTooLarge         at the door
 ├── UpstreamError               one deployment failed
 │   ├── UpstreamTimeout  UpstreamUnavailable  UpstreamOverloaded  UpstreamThrottled  QuotaExhausted
 │   ├── UpstreamRejected  CredentialRejected  UpstreamMisconfigured
 │   ├── UpstreamGarbled  StreamCut  CircuitOpen
 ├── NoDeploymentAvailable       keeps every attempt's failure
 ├── LedgerUnavailable           no paid call without a durable hold
+├── ServerStopping              told to end, and the time to drain is over
 └── Cancelled                   the caller went away; nobody's failure
 
 Steps read the three booleans of `UpstreamError`; status codes are known only where a wire is known.
+How each looks outside is one table: codes.py.
 """
 
 from __future__ import annotations
@@ -50,6 +54,22 @@ class InvalidRequest(RequestRejected):
         self.param = param
 
 
+class TooManyMessages(InvalidRequest):
+    code = "too_many_messages"
+
+
+class InvalidRole(InvalidRequest):
+    code = "invalid_role"
+
+
+class UnsupportedPart(InvalidRequest):
+    code = "unsupported_part"
+
+
+class TextTooLong(InvalidRequest):
+    code = "text_too_long"
+
+
 class UnknownModel(RequestRejected):
     code = "model_not_found"
 
@@ -58,8 +78,22 @@ class ContextTooLong(RequestRejected):
     code = "context_length_exceeded"
 
 
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What of a policy was violated and where; never the text. `path` empty: it is not known."""
+
+    category: str
+    path: str = ""
+
+
 class ContentBlocked(RequestRejected):
+    """A provider's filter, or a team's policy, which then names what it found."""
+
     code = "content_blocked"
+
+    def __init__(self, message: str, *, violations: Sequence[Violation] = ()) -> None:
+        super().__init__(message)
+        self.violations = tuple(violations)
 
 
 class BudgetExceeded(RequestRejected):
@@ -102,6 +136,28 @@ class RateLimited(RequestRejected):
 
 class Unpriced(RequestRejected):
     code = "unpriced"
+
+
+class KeyInvalid(RequestRejected):
+    code = "key_invalid"
+
+
+class NotAllowed(RequestRejected):
+    """Known, but without the right; the message says which."""
+
+    code = "not_allowed"
+
+
+class NoSuchPath(RequestRejected):
+    code = "no_such_path"
+
+
+class MethodRefused(RequestRejected):
+    code = "method_refused"
+
+
+class BodyTooLarge(RequestRejected):
+    code = "body_too_large"
 
 
 class UpstreamError(EngineError):
@@ -233,6 +289,11 @@ class LedgerUnavailable(EngineError):
     """The database did not take the hold, so nothing was sent upstream."""
 
     code = "ledger_unavailable"
+    may_retry = True
+
+
+class ServerStopping(EngineError):
+    code = "server_stopping"
     may_retry = True
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Query
 from ninja.errors import AuthenticationError, ValidationError
+from structlog import get_logger
 
+from providers.engine.codes import row_of, shown
+from providers.engine.errors import EngineError, InvalidRequest, KeyInvalid
 from providers.reports.spending import Group
 from providers.rest import reads
-from providers.rest.asker import Asker, NotAllowed, asker_of
+from providers.rest.asker import Asker, asker_of
 from providers.rest.schemas import BudgetsOut, ErrorOut, HealthOut, MeOut, UsageOut
 
+log = get_logger(__name__)
+
 _LONGEST_DAYS = 366
+_SIGN_IN = "Send `Authorization: Bearer gai_...` with a live key, or sign in."
 
 api = NinjaAPI(
     title="GAI Web",
@@ -24,7 +31,7 @@ api = NinjaAPI(
     openapi_url="openapi.json",
     auth=asker_of,
 )
-_REFUSALS: dict[int, Any] = {401: ErrorOut, 403: ErrorOut, 422: ErrorOut}
+_REFUSALS: dict[int, Any] = {401: ErrorOut, 403: ErrorOut, 400: ErrorOut}
 
 
 def _asker(request: HttpRequest) -> Asker:
@@ -67,24 +74,28 @@ def health(request: HttpRequest) -> HealthOut:
     return reads.health(_asker(request))
 
 
-def _refusal(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
-    body = {"error": {"code": code, "message": message}}
-    return api.create_response(request, body, status=status)
+@api.exception_handler(EngineError)
+def _refused(request: HttpRequest, error: EngineError) -> HttpResponse:
+    """Answer with the guide's code."""
+    body = {"error": asdict(shown(error))}
+    return api.create_response(request, body, status=row_of(error).status)
 
 
 @api.exception_handler(AuthenticationError)
 def _nobody(request: HttpRequest, _: AuthenticationError) -> HttpResponse:
-    message = "Send `Authorization: Bearer gai_...` with a live key, or sign in."
-    return _refusal(request, 401, "UNAUTHENTICATED", message)
-
-
-@api.exception_handler(NotAllowed)
-def _not_allowed(request: HttpRequest, refused: NotAllowed) -> HttpResponse:
-    return _refusal(request, 403, "PERMISSION_DENIED", str(refused))
+    return _refused(request, KeyInvalid(_SIGN_IN))
 
 
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, fault: ValidationError) -> HttpResponse:
     first = fault.errors[0]
     field = str(first["loc"][-1])
-    return _refusal(request, 422, "VALIDATION_ERROR", f"{field}: {first['msg']}.")
+    return _refused(request, InvalidRequest(f"{field}: {first['msg']}.", param=field))
+
+
+@api.exception_handler(Exception)
+def _broken(request: HttpRequest, bug: Exception) -> HttpResponse:
+    """Show nothing of its inside; Django's own handler would answer with a page."""
+    log.error("request_broken", path=request.path, exc_info=bug)
+    body = {"error": asdict(shown(bug))}
+    return api.create_response(request, body, status=row_of(bug).status)

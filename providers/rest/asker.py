@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 
 from providers import virtual_keys
+from providers.engine.errors import NotAllowed
 from providers.models import Membership, Team, User, VirtualKey
 from providers.people.permissions import Capability, capabilities
 from providers.people.standing import standing_of_user
-
-
-class NotAllowed(Exception):
-    """The asker's role may not read this; the message says which right is missing."""
 
 
 @dataclass(frozen=True, slots=True)

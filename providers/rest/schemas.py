@@ -123,8 +123,16 @@ class HealthOut(Schema):
 
 
 class FaultOut(Schema):
+    """An error in the guide's words; docs/errors.md lists the codes."""
+
     code: str
     message: str
+    user_facing: bool
+    retryable: bool = Field(description="whether the same request again can succeed")
+    retry_after: float | None = Field(
+        description="seconds, null where waiting is not known to help"
+    )
+    context: dict[str, object]
 
 
 class ErrorOut(Schema):

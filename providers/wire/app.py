@@ -12,18 +12,15 @@ from uuid_utils.compat import uuid7
 
 from providers import gateway
 from providers.engine.call import Caller
-from providers.engine.errors import EngineError
+from providers.engine.codes import row_of
+from providers.engine.errors import EngineError, KeyInvalid, MethodRefused, NoSuchPath
 from providers.virtual_keys import InvalidKey
 from providers.wire import chat, models
 from providers.wire.errors import (
     STOPPING,
-    KeyInvalid,
-    MethodRefused,
-    NoSuchPath,
     internal_body,
     openai_body,
     retry_headers,
-    row_of,
 )
 from providers.wire.http import CallerGone, Exchange, Headers, Receive, Scope, Send
 

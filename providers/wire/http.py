@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from providers.wire.errors import BodyTooLarge
+from providers.engine.errors import BodyTooLarge
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]

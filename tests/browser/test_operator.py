@@ -101,7 +101,7 @@ def test_health_tells_who_fails_and_when_it_is_tried_again(
     failing = owners.get_by_role("article", name="fake/down-503")
     expect(failing).to_contain_text("Resting")
     expect(failing.locator("count-down")).to_have_text(re.compile(r"\d+ s"))
-    expect(failing).to_contain_text("Not reached, or a server error (503)")
+    expect(failing).to_contain_text("The provider was not reached, or failed (503)")
     expect(owners.get_by_role("article", name="fake/fox")).to_contain_text("few samples")
     expect(owners.locator(".verdict")).to_contain_text("75.0\u00a0% were answered by a fallback")
     expect(owners.locator(".bar .system")).to_contain_text("Degraded")

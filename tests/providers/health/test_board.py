@@ -101,8 +101,8 @@ def test_callers_faults_do_not_count_against_a_deployment(openai: Deployment):
     assert (found.samples.hour.good, found.samples.hour.judged) == (3, 3)
     assert found.row.failed is None
     assert {line.words for line in read().errors} == {
-        "Caller left",
-        "Request refused by the provider",
+        "The caller left",
+        "The provider refused the request",
     }
 
 
@@ -142,7 +142,7 @@ def test_the_last_error_has_its_code_and_status(openai: Deployment):
 
     assert found.row.failed is not None
     assert (found.row.failed.code, found.row.failed.http_status) == ("upstream_overloaded", 529)
-    assert (found.error_words, found.error_fault) == ("Overloaded", "provider")
+    assert (found.error_words, found.error_fault) == ("The provider is overloaded", "provider")
 
 
 def test_a_failed_probe_tells_where_nobody_asks(openai: Deployment):

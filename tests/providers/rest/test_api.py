@@ -85,8 +85,12 @@ def test_usage_covers_every_day_of_the_span(key: tuple[VirtualKey, str]) -> None
 @pytest.mark.parametrize("query", ["days=0", "days=400", "days=x", "group=weather"])
 def test_a_faulty_parameter_is_named(key: tuple[VirtualKey, str], query: str) -> None:
     answer = get(f"usage?{query}", key[1])
-    assert answer.status_code == 422
-    assert answer.json()["error"]["message"].startswith(query.split("=", maxsplit=1)[0])
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    field = query.split("=", maxsplit=1)[0]
+    assert error["message"].startswith(field)
+    assert (error["code"], error["context"]) == ("VALIDATION_ERROR", {"path": field})
+    assert not error["retryable"]
 
 
 def test_a_member_does_not_see_the_health_of_providers(key: tuple[VirtualKey, str]) -> None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from providers.wire.errors import BodyTooLarge
+from providers.engine.errors import BodyTooLarge
 from providers.wire.http import CallerGone, Exchange, Heart
 
 Message = Mapping[str, Any]
