@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -22,6 +23,10 @@ _CLASSES = {
     "output": "output_mtok",
     "cache_read": "cache_read_mtok",
     "cache_write": "cache_write_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
+    "input_audio": "input_audio_mtok",
+    "output_audio": "output_audio_mtok",
+    "web_search": "web_searches_kcount",
 }
 FREE = Price(Decimal(0), Decimal(0), "demo")
 
@@ -70,8 +75,7 @@ def _with_tiers(prices: object, version: str) -> Price | None:
         return None
     starts = {tier.start for price in classes.values() for tier in getattr(price, "tiers", ())}
     tiers = tuple((start, _at(classes, start, version)) for start in sorted(starts))
-    base = _at(classes, -1, version)
-    return Price(base.input, base.output, version, base.cache_read, base.cache_write, tiers)
+    return replace(_at(classes, -1, version), tiers=tiers)
 
 
 def _at(classes: dict[str, Any], start: int, version: str) -> Price:
@@ -84,14 +88,10 @@ def _at(classes: dict[str, Any], start: int, version: str) -> Price:
         chosen: Decimal = reached[-1] if reached else price.base
         return chosen
 
-    plain = {name: of(price) for name, price in classes.items()}
-    return Price(
-        plain["input"] or Decimal(0),
-        plain["output"] or Decimal(0),
-        version,
-        plain["cache_read"],
-        plain["cache_write"],
-    )
+    plain: dict[str, Any] = {name: of(price) for name, price in classes.items()}
+    zero = Decimal(0)
+    both = {"input": plain["input"] or zero, "output": plain["output"] or zero}
+    return Price(version=version, **{**plain, **both})
 
 
 def _operators(row: PriceRow) -> Price:

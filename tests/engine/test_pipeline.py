@@ -163,7 +163,9 @@ async def test_a_hang_up_is_charged_by_what_the_provider_had_said(
         async for event in answer.events:
             if isinstance(event, TextDelta):
                 break
-    assert answer.call.usage == Usage(500, 10, cache_read_tokens=400, estimated=True)
+    assert answer.call.usage == Usage(
+        500, 10, cache_read_tokens=400, estimated=True, estimated_figures=("output_tokens",)
+    )
 
 
 async def test_a_cancelled_caller_is_settled_all_the_same(

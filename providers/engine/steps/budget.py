@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
+from providers.engine.bounds import may_hold_audio, search_bound
 from providers.engine.call import Attempt, AttemptRecord, Call, Stream, output_bound
 from providers.engine.ports import Intent, Ledger, Open, Reservation
 from providers.engine.routes import Deployment
@@ -128,7 +129,12 @@ class Budget:
         if deployment.price is None:
             return None
         output = output_bound(call.request, deployment) * call.request.choices
-        return deployment.price.worst_case_nano(self.input_bound(call, deployment), output)
+        return deployment.price.worst_case_nano(
+            self.input_bound(call, deployment),
+            output,
+            with_audio=may_hold_audio(call.request),
+            web_searches=search_bound(call.request),
+        )
 
     def _dearest(self, call: Call, record: AttemptRecord) -> int:
         """Bound what an earlier attempt can cost: its own figure where the provider told it."""

@@ -208,7 +208,12 @@ class _Progress:
         if self._said is None:
             return guess
         output = max(self._said.output_tokens, guess.output_tokens)
-        return replace(self._said, output_tokens=output, estimated=True)
+        return replace(
+            self._said,
+            output_tokens=output,
+            estimated=True,
+            estimated_figures=("output_tokens",),
+        )
 
     def _estimate(self) -> Usage:
         call = self.attempt.call

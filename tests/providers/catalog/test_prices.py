@@ -78,3 +78,15 @@ def test_beyond_a_context_length_the_dearer_tier_holds_for_all_tokens() -> None:
     assert price.cost_nano(Usage(200_001, 0)) == 200_001 * 6000
     assert price.worst_case_nano(200_000, 10) < price.worst_case_nano(200_001, 10)
     assert price.worst_case_nano(200_001, 10) >= price.cost_nano(Usage(200_001, 10))
+
+
+def test_published_prices_fill_the_hours_cache_write_audio_and_searches() -> None:
+    claude = published("anthropic_messages", "", "claude-sonnet-4-5", NOW)
+    assert claude is not None
+    assert (claude.cache_write, claude.cache_write_1h) == (Decimal("3.75"), Decimal(6))
+    assert claude.web_search == 10
+    dearer = claude.tiers[0][1]
+    assert dearer.cache_write_1h == 12
+    audio = published("openai_chat", "", "gpt-audio", NOW)
+    assert audio is not None
+    assert (audio.input_audio, audio.output_audio) == (Decimal(32), Decimal(64))

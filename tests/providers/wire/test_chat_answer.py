@@ -63,8 +63,8 @@ def test_the_usage_chunk_has_no_choices() -> None:
         "prompt_tokens": 9,
         "completion_tokens": 5,
         "total_tokens": 14,
-        "prompt_tokens_details": {"cached_tokens": 2},
-        "completion_tokens_details": {"reasoning_tokens": 1},
+        "prompt_tokens_details": {"cached_tokens": 2, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 1, "audio_tokens": 0},
         "cost_usd": "0.000001500",
     }
 

@@ -1,0 +1,48 @@
+"""What a prompt may hold or set off beyond its text, so that the hold on the budgets covers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from providers.engine.json_fields import objects
+from providers.engine.request import Audio, CompletionRequest, File
+
+# A server's search tool without a limit of its own gets this one.
+MOST_SEARCHES = 5
+
+
+def may_hold_audio(request: CompletionRequest) -> bool:
+    """Whether prompt or answer can hold sound; fields that we only pass on may ask for it."""
+    if any(isinstance(part, Audio | File) for each in request.messages for part in each.parts):
+        return True
+    return any("audio" in fields or "modalities" in fields for fields in _passed(request))
+
+
+def search_bound(request: CompletionRequest) -> int:
+    """Count the searches that a provider may make for this prompt and bill one by one.
+
+    Only fields that we pass on can ask for them: OpenAI's `web_search_options`, or a server's own
+    tool, which tells its `max_uses`.
+    """
+    return sum(
+        ("web_search_options" in fields) + sum(map(_searches_of, objects(fields.get("tools"))))
+        for fields in _passed(request)
+    )
+
+
+def is_search(tool: Mapping[str, Any]) -> bool:
+    return str(tool.get("type", "")).startswith("web_search")
+
+
+def _searches_of(tool: Mapping[str, Any]) -> int:
+    if not is_search(tool):
+        return 0
+    most = tool.get("max_uses")
+    return most if isinstance(most, int) and most > 0 else MOST_SEARCHES
+
+
+def _passed(request: CompletionRequest) -> list[Mapping[str, Any]]:
+    """List what goes upstream as it came: the raw body, and each provider's own options."""
+    raw = [] if request.raw is None else [request.raw.body]
+    return [*raw, *request.provider_options.values()]
