@@ -19,6 +19,7 @@ from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 
 from tests.engine.adapters.recorded.table import lines as recordings_table
+from tests.engine.filters.scores import lines as detectors_table
 
 if TYPE_CHECKING:
     from providers.models import Team, User
@@ -96,12 +97,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how the recordings went; say loudly what was not tested, and why."""
+    """Tell how recordings and detectors went; say loudly what was not tested, and why."""
     ended = [
         report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])
     ]
-    if rows := recordings_table(ended):
-        terminalreporter.section("Recorded traffic")
+    tables = {
+        "Recorded traffic": recordings_table(ended),
+        "Detectors over the labelled set": detectors_table(ended),
+    }
+    for title, rows in tables.items():
+        if rows:
+            terminalreporter.section(title)
         for row in rows:
             terminalreporter.line(row)
     skipped = terminalreporter.stats.get("skipped", [])
