@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 from django.db import DatabaseError
@@ -64,8 +64,9 @@ async def open_answer(request: CompletionRequest, caller: Caller) -> AsyncGenera
     tools = wired.tools.allowed_to(caller)
     metrics.active.inc()
     try:
-        async with wired.open_calls, wired.engine.open(request, caller, route, tools) as answer:
-            yield answer
+        with wired.tracing.following(request, caller) if wired.tracing else nullcontext():
+            async with wired.open_calls, wired.engine.open(request, caller, route, tools) as answer:
+                yield answer
     finally:
         metrics.active.dec()
 

@@ -14,6 +14,7 @@ import psycopg
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
+from opentelemetry import trace
 from psycopg.conninfo import make_conninfo
 from structlog import get_logger
 
@@ -36,11 +37,13 @@ from providers.engine.upstream import Upstream
 from providers.ledger import pool as ledger_pool
 from providers.ledger.postgres import PostgresLedger
 from providers.metrics import MeasuredLedger, Metrics
+from providers.observers import CallLog, Observers
 from providers.policies import snapshot as policies
 from providers.state.changes import Changes
 from providers.state.open_calls import OpenCalls
 from providers.state.own_loop import OwnLoop
 from providers.tools.toolbox import Toolbox
+from providers.tracing import Tracing, headers_here
 from providers.virtual_keys import KeyVerifier
 from providers.virtual_keys.rows import KeyRows, LastUsed, Pool
 from providers.virtual_keys.secret import pepper
@@ -71,6 +74,7 @@ class Wired:
     last_used: LastUsed
     pool: Pool
     tools: Toolbox = field(default_factory=Toolbox)
+    tracing: Tracing | None = None
     catalog: snapshot.Catalog = snapshot.EMPTY
     policies: Mapping[int, Policy] = field(default_factory=dict)
     open_calls: OpenCalls = field(default_factory=OpenCalls)
@@ -196,7 +200,8 @@ async def _make(loop: asyncio.AbstractEventLoop) -> Wired:
 
 
 async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
-    upstream = Upstream()
+    tracing = _tracing()
+    upstream = Upstream(local_headers=headers_here if tracing is not None else dict)
     adapters: dict[str, Adapter] = {
         adapter.kind: adapter
         for adapter in (
@@ -212,7 +217,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         adapters=adapters,
         ledger=MeasuredLedger(ledger, loop.time),
         secrets=secrets,
-        observer=Metrics(),
+        observer=Observers((Metrics(), CallLog(), *([tracing] if tracing else ()))),
         now=loop.time,
         sleep=asyncio.sleep,
         random=random.random,  # noqa: S311 - jitter, not a secret
@@ -238,6 +243,16 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         verifier=verifier,
         last_used=last_used,
         pool=pool,
+        tracing=tracing,
+    )
+
+
+def _tracing() -> Tracing | None:
+    """None where traces go nowhere: then no span is made at all."""
+    if settings.GAIWEB.tracing.exporter_otlp_endpoint is None:
+        return None
+    return Tracing(
+        trace.get_tracer("gaiweb"), timezone.now, frozenset(settings.GAIWEB.traced_providers)
     )
 
 

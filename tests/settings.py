@@ -1,6 +1,7 @@
 """The product's settings for tests: nothing of the developer's own environment reaches them.
 
-Only DATABASE_URL counts: a server of one's own instead of the embedded one.
+Only DATABASE_URL counts: a server of one's own instead of the embedded one. A server process that
+a test starts also keeps the names that the test lists in GAIWEB_TEST_KEEPS.
 """
 
 import os
@@ -8,8 +9,9 @@ from pathlib import Path
 
 from gaiweb.config import Config, names
 
+_kept = {"DATABASE_URL", *os.environ.get("GAIWEB_TEST_KEEPS", "").split(",")}
 for _entry in names.declared(Config):
-    if _entry.name != "DATABASE_URL":
+    if _entry.name not in _kept:
         os.environ.pop(_entry.name, None)
     os.environ.pop(f"{_entry.name}_FILE", None)
 os.environ["ENVIRONMENT"] = "test"

@@ -92,6 +92,35 @@ class Callers(Group):
         return None if value == "" else value
 
 
+class Tracing(Group):
+    """OpenTelemetry's own names where it has one; without an endpoint nothing is traced."""
+
+    exporter_otlp_endpoint: str | None = Field(
+        None, description="Where traces go, OTLP over HTTP; unset: tracing is off."
+    )
+    exporter_otlp_headers: SecretStr | None = Field(
+        None,
+        description="Headers for that address, as `name=value,name=value`.",
+        json_schema_extra={"secret": True},
+    )
+    service_name: str = Field("gaiweb", description="Name in traces.", min_length=1)
+    traces_sampler_arg: float = Field(
+        0.05,
+        description="Share of requests that are traced, unless a caller's own trace decides.",
+        ge=0,
+        le=1,
+    )
+
+    _check_endpoint = field_validator("exporter_otlp_endpoint")(checks.url_of("http", "https"))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        told = self.exporter_otlp_headers
+        words = told.get_secret_value() if told else ""
+        pairs = (each.partition("=") for each in words.split(","))
+        return {name.strip(): value.strip() for name, _, value in pairs if name.strip()}
+
+
 class Calls(Group):
     """How a call behaves unless its deployment says otherwise; the numbers are the guide's."""
 

@@ -14,7 +14,7 @@ from pydantic_settings import (
 )
 
 from gaiweb.config import checks, names
-from gaiweb.config.groups import Callers, Calls, Features, Provider, default_providers
+from gaiweb.config.groups import Callers, Calls, Features, Provider, Tracing, default_providers
 from gaiweb.config.providers import PROVIDER_KINDS, EnvironmentProvider, provider_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -125,6 +125,10 @@ class Config(BaseSettings):
     features: Features = _group("FEATURE_", Features())
     calls: Calls = _group("GAIWEB_", Calls())
     callers: Callers = _group("GAIWEB_", Callers())
+    tracing: Tracing = _group("OTEL_", Tracing())
+    traced_providers: Words = _setting(
+        "GAIWEB_TRACED_PROVIDERS", (), "Providers whose attempts get spans; empty: all."
+    )
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 

@@ -12,6 +12,7 @@ from celery.beat import EmbeddedService
 from celery.exceptions import SecurityWarning
 
 from gaiweb.celery import app
+from gaiweb.tracing import traces
 
 
 def main() -> None:
@@ -21,10 +22,12 @@ def main() -> None:
     # Celery's own `-B` forks a second process, which would outlive a killed worker.
     beat: Any = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
     worker = app.Worker(quiet=True, without_gossip=True, without_mingle=True)
+    traces.open()
     beat.start()
     try:
         worker.start()
     finally:
+        traces.close()
         # It waits for its thread to answer, which a dead one never does.
         if beat.is_alive():
             beat.stop()

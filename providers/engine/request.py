@@ -248,6 +248,7 @@ class CompletionRequest:
     and asks it again. `tools` run at the caller's: a call of one ends the answer. With hosted
     tools or with `stop_when` the answer comes in steps: `StepEnded` after each, `response_schema`
     is checked, and `Finish.stopped_by` says why there is no further one.
+    `traceparent` is the caller's W3C trace context, None where it sent none.
     """
 
     id: UUID
@@ -265,6 +266,7 @@ class CompletionRequest:
     choices: int = 1
     stream: bool = True
     idempotency_key: str | None = None
+    traceparent: str | None = None
     provider_options: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict[str, Mapping[str, Any]]
     )

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -78,12 +78,14 @@ class Upstream:
     A name is resolved once and its addresses are checked before a socket is opened to them.
     Behind a proxy of the environment that is the proxy's to do: only literal addresses are
     checked here. A `transport` given from outside replaces all of it, for tests.
+    `local_headers` are added to what goes to a local provider, and to no other.
     """
 
     transport: httpx.AsyncBaseTransport | None = None
     resolver: AbstractResolver | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     most_response_bytes: int = 64 * 1024 * 1024
+    local_headers: Callable[[], Mapping[str, str]] = dict
 
     def __post_init__(self) -> None:
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pools] = WeakKeyDictionary()
@@ -95,7 +97,7 @@ class Upstream:
         Redirects are refused: a key goes to its own host and to no other.
         Raises UpstreamError.
         """
-        request = _request(outgoing)
+        request = _request(outgoing, self._more_headers(outgoing.deployment))
         name = outgoing.deployment.name
         transport = self._transport_for(outgoing.deployment, request.url)
         with _before_headers(name):
@@ -127,6 +129,9 @@ class Upstream:
         pools = self._pools.pop(asyncio.get_running_loop(), None)
         for transport in pools.transports.values() if pools is not None else ():
             await transport.aclose()
+
+    def _more_headers(self, deployment: Deployment) -> Mapping[str, str]:
+        return self.local_headers() if deployment.is_local else {}
 
     async def _chunks(
         self, response: httpx.Response, deployment: Deployment
@@ -227,13 +232,13 @@ def _refused(name: str) -> UpstreamMisconfigured:
     )
 
 
-def _request(outgoing: Outgoing) -> httpx.Request:
+def _request(outgoing: Outgoing, more: Mapping[str, str]) -> httpx.Request:
     deployment = outgoing.deployment
     try:
         url = _url(deployment.base_url, outgoing.path)
     except httpx.InvalidURL as error:
         raise UpstreamMisconfigured(f"{deployment.name} has no valid base URL.") from error
-    headers = {"user-agent": "gaiweb", **outgoing.headers}
+    headers = {"user-agent": "gaiweb", **more, **outgoing.headers}
     body = outgoing.body
     if body is not None and len(body) > _PIECE_BYTES:
         headers["content-length"] = str(len(body))

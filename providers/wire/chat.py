@@ -29,7 +29,7 @@ _STREAM_HEADERS: Headers = [
 
 async def complete(exchange: Exchange, caller: Caller, body: bytes) -> None:
     """Raise EngineError while nothing was written; afterwards it is the stream's last event."""
-    asked = parse(body, exchange.id)
+    asked = parse(body, exchange.id, exchange.header(b"traceparent") or None)
     if asked.request.stream:
         await _stream(exchange, caller, asked)
     else:

@@ -27,7 +27,7 @@ class ChatRequest:
     include_usage: bool
 
 
-def parse(body: bytes, request_id: UUID) -> ChatRequest:
+def parse(body: bytes, request_id: UUID, traceparent: str | None = None) -> ChatRequest:
     """Raise InvalidRequest with the path of the faulty field."""
     fields = _object(body)
     _refuse_unsupported(fields)
@@ -46,6 +46,7 @@ def parse(body: bytes, request_id: UUID) -> ChatRequest:
         choices=_choices(fields),
         stream=stream,
         metadata=_metadata(fields.get("metadata")),
+        traceparent=traceparent,
         raw=RawBody(wire=WIRE, body=fields, headers={}, size=len(body)),
     )
     return ChatRequest(request, stream and _include_usage(fields))

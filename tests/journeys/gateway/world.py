@@ -98,7 +98,7 @@ class Server:
 
     @classmethod
     @contextmanager
-    def running(cls, log: Path, drain_s: int = 1) -> Iterator[Server]:
+    def running(cls, log: Path, drain_s: int = 1, **settings: str) -> Iterator[Server]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -110,6 +110,8 @@ class Server:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             "DATABASE_URL": database_url(),
+            "GAIWEB_TEST_KEEPS": ",".join(settings),
+            **settings,
         }
         with log.open("wb") as sink:
             process = subprocess.Popen(
