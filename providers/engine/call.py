@@ -48,6 +48,14 @@ class Caller:
     routes: frozenset[str] = frozenset()
 
 
+class StructuredBy(StrEnum):
+    """How a model was asked for JSON by a schema."""
+
+    NATIVE = "native"
+    TOOL = "tool"
+    PROMPT = "prompt"
+
+
 class AttemptStatus(StrEnum):
     PENDING = "pending"
     OK = "ok"
@@ -79,6 +87,7 @@ class AttemptRecord:
     usage: Usage | None = None
     may_be_billed: bool = False
     failure: UpstreamError | None = None
+    structured_by: StructuredBy = StructuredBy.NATIVE
 
     @property
     def cost_nano(self) -> int | None:
@@ -209,6 +218,10 @@ def step_id(run_id: UUID, number: int) -> UUID:
     return UUID(int=(run_id.int + number - 1) % 2**128)
 
 
+# Room for the words in which a model without schemas of its own is told of one.
+_WORDS_ABOUT_SCHEMA = 300
+
+
 def output_bound(request: CompletionRequest, deployment: Deployment) -> int:
     """Tokens that one choice may have at most: the smaller of what is asked and allowed."""
     asked = request.max_output_tokens
@@ -231,7 +244,7 @@ def input_bytes(request: CompletionRequest) -> int:
     )
     schema = request.response_schema.schema if request.response_schema is not None else None
     if schema is not None:
-        tools += len(str(schema).encode())
+        tools += len(str(schema).encode()) + _WORDS_ABOUT_SCHEMA
     return tools + sum(_part_bytes(part) for message in request.messages for part in message.parts)
 
 

@@ -227,6 +227,9 @@ TABLE: Mapping[type[engine.EngineError], Row] = MappingProxyType({
         "No provider could answer",
     ),
     # ourselves
+    engine.AnswerInvalid: _upstream(
+        502, "answer_invalid", _API, F.PROVIDER, "The answer does not fit its schema"
+    ),
     engine.LedgerUnavailable: _upstream(
         503, "ledger_unavailable", _API, F.GATEWAY, "The spending could not be recorded"
     ),
@@ -295,18 +298,24 @@ def shown(error: BaseException) -> Shown:
 
 def _context(error: engine.EngineError) -> dict[str, object]:
     """Facts beside the message, for programs; none of them is content."""
+    facts: dict[str, object] = {}
     match error:
         case engine.InvalidRequest(param=str(param)):
-            return {"path": param}
+            facts["path"] = param
         case engine.ContentBlocked(violations=violations) if violations:
-            return {"violations": [{"category": v.category, "path": v.path} for v in violations]}
+            facts["violations"] = [{"category": v.category, "path": v.path} for v in violations]
         case engine.BudgetExceeded(budget=budget, resets_at=resets_at):
-            return {"budget": budget, "resets_at": resets_at.isoformat() if resets_at else None}
+            facts["budget"] = budget
+            facts["resets_at"] = resets_at.isoformat() if resets_at else None
+        case engine.AnswerInvalid(faults=faults):
+            facts["faults"] = list(faults)
         case engine.NoDeploymentAvailable(failures=failures):
-            tried = [{"deployment": name, "code": cause.code} for name, cause in failures]
-            return {"attempts": tried}
+            facts["attempts"] = [
+                {"deployment": name, "code": cause.code} for name, cause in failures
+            ]
         case _:
-            return {}
+            pass
+    return facts
 
 
 def _nearest(fault: type[BaseException]) -> Row:

@@ -11,6 +11,7 @@ EngineError
 │   ├── UpstreamRejected  CredentialRejected  UpstreamMisconfigured
 │   ├── UpstreamGarbled  StreamCut  CircuitOpen
 ├── NoDeploymentAvailable       keeps every attempt's failure
+├── AnswerInvalid               the model did not keep to the schema
 ├── LedgerUnavailable           no paid call without a durable hold
 ├── ServerStopping              told to end, and the time to drain is over
 └── Cancelled                   the caller went away; nobody's failure
@@ -283,6 +284,20 @@ class NoDeploymentAvailable(EngineError):
         waits = [error.retry_after_s for _, error in failures if error.retry_after_s is not None]
         super().__init__(message, retry_after_s=min(waits, default=None))
         self.failures = tuple(failures)
+
+
+class AnswerInvalid(EngineError):
+    """The model answered, and twice not in the form that was asked for; both were paid for.
+
+    `faults` name paths of the schema and nothing of the answer. Another try may succeed.
+    """
+
+    code = "answer_invalid"
+    may_retry = True
+
+    def __init__(self, message: str, *, faults: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
 
 
 class LedgerUnavailable(EngineError):

@@ -26,6 +26,7 @@ class NoticeKind(StrEnum):
     DEGRADED = "degraded"
     CACHED = "cached"
     CLAMPED = "clamped"
+    STRUCTURED = "structured"
 
 
 @dataclass(frozen=True, slots=True)

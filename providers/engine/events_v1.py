@@ -16,7 +16,8 @@ from uuid import UUID
 
 import orjson
 
-from providers.engine.errors import EngineError, InvalidRequest, StreamCut
+from providers.engine.codes import shown
+from providers.engine.errors import EngineError, StreamCut
 from providers.engine.events import (
     Citations,
     Event,
@@ -76,7 +77,7 @@ class Scribe:
         self._step_is_over |= isinstance(event, StepEnded)
         return self._record(NAMES[type(event)], payload(event))
 
-    def failure(self, error: EngineError) -> Record:
+    def failure(self, error: Exception) -> Record:
         if self._step_is_over:
             self._turn_step()
         return self._record(ERROR, fault(error))
@@ -113,12 +114,12 @@ async def records(
             yield scribe.record(event)
             if isinstance(event, Finish):
                 return
-        failure: EngineError = StreamCut("The answer stopped before its end.")
+        failure: Exception = StreamCut("The answer stopped before its end.")
     except EngineError as error:
         failure = error
     except Exception as bug:  # noqa: BLE001 - the outermost writer: a stream must not just stop
         lost(bug)
-        failure = EngineError("An error of ours, not of yours; it is in our log.")
+        failure = bug
     yield scribe.failure(failure)
 
 
@@ -132,15 +133,10 @@ def ndjson(record: Record) -> bytes:
     return orjson.dumps(record) + b"\n"
 
 
-def fault(error: EngineError) -> Record:
-    """`retry_after_s` null: waiting is not known to help. `param`: the path of a faulty field."""
-    return {
-        "code": error.code,
-        "message": error.message,
-        "may_retry": error.may_retry,
-        "retry_after_s": error.retry_after_s,
-        "param": error.param if isinstance(error, InvalidRequest) else None,
-    }
+def fault(error: Exception) -> Record:
+    """As the scripts' interface shows errors, and `kind`, the engine's own code."""
+    kind = error.code if isinstance(error, EngineError) else EngineError.code
+    return {"kind": kind, **asdict(shown(error))}
 
 
 def usage(used: Usage | None) -> Record | None:

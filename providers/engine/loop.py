@@ -9,24 +9,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
-from providers.engine import stop
+from providers.engine import stop, structured
 from providers.engine.call import MOST_STEPS, Call, Stream, step_id
-from providers.engine.errors import BudgetExceeded, InvalidRequest, Unpriced
+from providers.engine.errors import AnswerInvalid, BudgetExceeded, InvalidRequest, Unpriced
 from providers.engine.events import (
     Event,
     Finish,
-    FinishReason,
-    ReasoningDelta,
     Start,
     StepEnded,
-    TextDelta,
-    ToolCalled,
     ToolResulted,
     UsageReported,
 )
+from providers.engine.heard import Heard
 from providers.engine.ports import Now, Open
 from providers.engine.request import (
     AnyOf,
@@ -34,18 +31,12 @@ from providers.engine.request import (
     MaxSteps,
     Message,
     NoMoreTools,
-    Part,
-    Refusal,
     Role,
-    StopCondition,
-    Text,
     ToolCall,
     ToolResult,
 )
 from providers.engine.tools import HostedTool, Ran, Runner
 from providers.engine.usage import dollars, total
-
-_CUT = {FinishReason.LENGTH: "output limit", FinishReason.CONTENT_FILTER: "provider's filter"}
 
 WorstCase = Callable[[Call], int | None]
 """Nano-dollars that a call can cost at most; None: a deployment of its route has no price."""
@@ -99,47 +90,6 @@ def _equipped(call: Call) -> tuple[CompletionRequest, Mapping[str, HostedTool]]:
     return replace(request, tools=(*request.tools, *definitions)), chosen
 
 
-@dataclass(slots=True)
-class _Heard:
-    """What one model step said, in the order in which it goes back to the model."""
-
-    parts: list[Part] = field(default_factory=list[Part])
-    reason: FinishReason = FinishReason.STOP
-
-    @property
-    def is_cut(self) -> bool:
-        """Its last call may lack its end, or others after it: none of them is run."""
-        return self.reason in _CUT
-
-    @property
-    def calls(self) -> tuple[ToolCall, ...]:
-        return tuple(part for part in self.parts if isinstance(part, ToolCall))
-
-    @property
-    def text(self) -> str:
-        return "".join(part.text for part in self.parts if isinstance(part, Text))
-
-    def take(self, event: Event) -> None:
-        match event:
-            case TextDelta(text, is_refusal):
-                self._add(Refusal(text) if is_refusal else Text(text))
-            case ReasoningDelta(_, replay) if replay is not None:
-                self.parts.append(replay)
-            case ToolCalled(_, call):
-                self.parts.append(call)
-            case Finish(reason):
-                self.reason = reason
-            case _:
-                pass
-
-    def _add(self, said: Text | Refusal) -> None:
-        last = self.parts[-1] if self.parts else None
-        if isinstance(last, Text | Refusal) and type(last) is type(said):
-            self.parts[-1] = replace(last, text=last.text + said.text)
-        else:
-            self.parts.append(said)
-
-
 class _Run:
     """One run from its first step to its `Finish`."""
 
@@ -152,13 +102,10 @@ class _Run:
         self._request, self._hosted = _equipped(call)
         self._steps: list[StepEnded] = []
         self._stack = AsyncExitStack()
-        most = min(loop.most_steps, MOST_STEPS)
+        self._was_corrected = False
         given = call.request.stop_when
-        self._stop: StopCondition = AnyOf((
-            NoMoreTools(),
-            *(() if given is None else (given,)),
-            MaxSteps(most),
-        ))
+        asked = () if given is None else (given,)
+        self._limits = AnyOf((*asked, MaxSteps(min(loop.most_steps, MOST_STEPS))))
 
     def check(self) -> None:
         """Refuse what could not be kept. Raises InvalidRequest, Unpriced."""
@@ -204,36 +151,45 @@ class _Run:
     async def events(self, stream: Stream) -> AsyncGenerator[Event, None]:
         """End with `Finish`; a failure of any step is raised."""
         while True:
-            heard = _Heard()
+            heard = Heard(self._request.response_schema)
             step = self._step(stream, heard)
             try:
                 async for event in step:
                     yield event
             finally:
                 await step.aclose()
-            stopped_by = self._stopped_by(heard)
-            if stopped_by is None:
-                try:
-                    stream = await self.open_step()
-                except BudgetExceeded as refused:
-                    stopped_by = refused.message
-            if stopped_by is not None:
+            following = await self._following(heard)
+            if isinstance(following, str):
                 break
+            stream = following
             for event in self._opening(stream):
                 yield event
         used = total(step.usage for step in self._steps)
         if used is not None:
             yield UsageReported(used, self._call.cost_nano)
         has_tools = bool(self._request.tools)
-        yield Finish(heard.reason, stopped_by if has_tools else None)
+        yield Finish(heard.reason, following if has_tools else None)
 
-    async def _step(self, stream: Stream, heard: _Heard) -> AsyncGenerator[Event, None]:
+    async def _following(self, heard: Heard) -> Stream | str:
+        """Open the next step, or say why there is none."""
+        stopped_by = self._stopped_by(heard)
+        if stopped_by is not None:
+            return stopped_by
+        try:
+            return await self.open_step()
+        except BudgetExceeded as refused:
+            if heard.faults:
+                raise _invalid(heard, refused.message) from refused
+            return refused.message
+
+    async def _step(self, stream: Stream, heard: Heard) -> AsyncGenerator[Event, None]:
         """Pass on what the model says, run what it called, and end with `StepEnded`."""
         async for event in stream.events:
-            heard.take(event)
-            if not isinstance(event, (UsageReported, Finish)):
-                yield event
+            for ready in heard.take(event):
+                yield ready
         await self.leave()
+        for ready in heard.end(stream.record.structured_by):
+            yield ready
         results: list[ToolResulted] = []
         running = self._run_tools(heard)
         try:
@@ -261,16 +217,16 @@ class _Run:
         start = Start(stream.deployment.name, stream.record.number)
         return [start, *self._call.steps[-1].notices]
 
-    def _run_tools(self, heard: _Heard) -> AsyncGenerator[ToolResulted, None]:
+    def _run_tools(self, heard: Heard) -> AsyncGenerator[ToolResulted, None]:
         """Run what is ours to run: not the caller's own, and nothing of a step that was cut."""
-        ours = [call for call in heard.calls if not heard.is_cut and not self._is_callers(call)]
+        ours = [call for call in heard.calls if not heard.cut_by and not self._is_callers(call)]
         ended = partial(self._loop.tool_ended, self._call)
         return self._loop.runner.run_all(ours, self._hosted, ended)
 
     def _is_callers(self, call: ToolCall) -> bool:
         return any(tool.name == call.name for tool in self._call.request.tools)
 
-    def _ended(self, heard: _Heard, results: list[ToolResulted]) -> StepEnded:
+    def _ended(self, heard: Heard, results: list[ToolResulted]) -> StepEnded:
         """Write the step down, and what the model is asked next."""
         step = self._call.steps[-1]
         in_order = {call.id: place for place, call in enumerate(heard.calls)}
@@ -291,7 +247,7 @@ class _Run:
         self._ask_next(heard, given)
         return ended
 
-    def _ask_next(self, heard: _Heard, given: tuple[ToolResult, ...]) -> None:
+    def _ask_next(self, heard: Heard, given: tuple[ToolResult, ...]) -> None:
         said = Message(Role.ASSISTANT, tuple(heard.parts))
         answered = (Message(Role.TOOL, given),) if given else ()
         choice = self._request.tool_choice
@@ -302,12 +258,35 @@ class _Run:
             tool_choice=choice if choice in {None, "none"} else "auto",
         )
 
-    def _stopped_by(self, heard: _Heard) -> str | None:
-        if heard.is_cut:
-            return f"The model was cut short by its {_CUT[heard.reason]}."
+    def _stopped_by(self, heard: Heard) -> str | None:
+        """Say why there is no further step. Raises AnswerInvalid."""
+        if heard.faults:
+            self._correct(heard)
+            return None
+        if heard.cut_by:
+            return f"The model was cut short by its {heard.cut_by}."
         theirs = [call.name for call in heard.calls if self._is_callers(call)]
         if theirs:
             return f"The caller runs {', '.join(dict.fromkeys(theirs))}."
+        return stop.reached(AnyOf((NoMoreTools(), self._limits)), self._so_far())
+
+    def _correct(self, heard: Heard) -> None:
+        """Ask once more, with what was wrong. Raises AnswerInvalid where that may not be."""
+        wanted = self._request.response_schema
+        if self._was_corrected or heard.cut_by or wanted is None:
+            raise _invalid(heard)
+        limit = stop.reached(self._limits, self._so_far())
+        if limit is not None:
+            raise _invalid(heard, limit)
+        self._was_corrected = True
+        corrections = structured.corrections(heard.faults, wanted)
+        self._request = replace(self._request, messages=(*self._request.messages, corrections))
+
+    def _so_far(self) -> stop.Run:
         worst = self._loop.worst_case(self._next_call())
-        elapsed_s = self._loop.now() - self._began
-        return stop.reached(self._stop, stop.Run(self._steps, elapsed_s, worst))
+        return stop.Run(self._steps, self._loop.now() - self._began, worst)
+
+
+def _invalid(heard: Heard, limit: str = "") -> AnswerInvalid:
+    message = f"The answer does not fit its schema: {'; '.join(heard.faults)}. {limit}"
+    return AnswerInvalid(message.strip(), faults=heard.faults)

@@ -40,7 +40,8 @@ def needs_of(request: CompletionRequest) -> frozenset[Ability]:
     }
     if request.tools:
         needs.add(Ability.TOOLS)
-    if request.response_schema is not None:
+    # An answer in steps is checked here, and a model that lacks schemas is told of it in words.
+    if request.response_schema is not None and not request.comes_in_steps:
         needs.add(Ability.JSON)
     return frozenset(needs)
 

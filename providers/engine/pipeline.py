@@ -4,6 +4,7 @@
     caller_limits    how much a key, a person and a team may ask
     budget           hold the worst case, durably; book what it really was
     fallback         a call becomes attempts: the deployments that can take it, in order
+    structured       ask for JSON in another way where a model has no schemas of its own
     retry            the same deployment again, where that may help
     budget (top up)  hold more when an earlier attempt may have to be paid as well
     breaker          let a failing deployment rest
@@ -65,6 +66,7 @@ from providers.engine.steps.dispatch import Dispatch
 from providers.engine.steps.fallback import Fallback
 from providers.engine.steps.rate_limit import RateLimit
 from providers.engine.steps.retry import Retry, RetryLimits
+from providers.engine.steps.structured import Structured
 from providers.engine.steps.validation import Validation
 from providers.engine.tools import HostedTool, Runner
 
@@ -126,6 +128,7 @@ class Engine:
             ended=self.observer.attempt_ended,
         )
         attempt_steps: list[StepOpen[Attempt]] = [
+            Structured().open,
             self.retry.open,
             self._budget.open_attempt,
             self.breakers.open,

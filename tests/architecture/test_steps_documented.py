@@ -22,7 +22,8 @@ def test_every_step_is_listed_where_readers_begin() -> None:
 def test_steps_are_composed_in_the_order_listed() -> None:
     source = inspect.getsource(pipeline.Engine.__post_init__)
     call_steps = re.findall(r"self\.(\w+)\.open,", source[source.index("call_steps") :])
-    attempt_steps = re.findall(r"(retry|_budget|breakers|RateLimit)\b.*\.open", source)
+    attempt_steps = re.findall(r"(Structured|retry|_budget|breakers|RateLimit)\b.*\.open", source)
     assert [name.strip("_") for name in call_steps] == _listed()[:3]
-    assert _listed()[3:] == ["fallback", "retry", "budget", "breaker", "rate_limit", "dispatch"]
-    assert attempt_steps[:4] == ["retry", "_budget", "breakers", "RateLimit"]
+    below = ["fallback", "structured", "retry", "budget", "breaker", "rate_limit", "dispatch"]
+    assert _listed()[3:] == below
+    assert attempt_steps[:5] == ["Structured", "retry", "_budget", "breakers", "RateLimit"]

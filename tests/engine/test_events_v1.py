@@ -115,20 +115,20 @@ async def test_a_failure_in_a_later_step_names_that_step() -> None:
 
 async def test_an_error_names_the_faulty_field_and_never_a_cause() -> None:
     found, _ = await written(InvalidRequest("messages.2 is empty.", param="messages.2"))
-    assert found[-1]["param"] == "messages.2"
-    assert found[-1]["code"] == "invalid_request"
+    assert found[-1]["context"] == {"path": "messages.2"}
+    assert (found[-1]["kind"], found[-1]["code"]) == ("invalid_request", "VALIDATION_ERROR")
 
 
 async def test_events_that_just_stop_are_an_error_and_never_a_clean_end() -> None:
     found, _ = await written(*EVERY[:-1])
-    assert (found[-1]["type"], found[-1]["code"]) == ("error", "stream_cut")
+    assert (found[-1]["type"], found[-1]["kind"]) == ("error", "stream_cut")
 
 
 async def test_a_bug_is_told_to_us_and_not_to_the_reader() -> None:
     bug = KeyError("a secret of the inside")
     found, lost = await written(EVERY[0], bug)
     assert lost == [bug]
-    assert found[-1]["code"] == "internal_error"
+    assert found[-1]["kind"] == "internal_error"
     assert "secret" not in json.dumps(found)
 
 
