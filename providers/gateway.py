@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db import DatabaseError
 from structlog import get_logger
 
@@ -21,9 +22,11 @@ from providers.engine.ports import BreakerState
 from providers.engine.request import CompletionRequest, Tool
 from providers.engine.routes import KINDS, Deployment
 from providers.models import Provider
+from providers.state.shared import Sharing
 
 __all__ = [
     "RouteInfo",
+    "Sharing",
     "breakers",
     "check_key",
     "check_saved",
@@ -32,6 +35,7 @@ __all__ = [
     "probe_one",
     "route_names",
     "run",
+    "sharing",
     "start",
     "stop",
     "stop_running",
@@ -89,8 +93,16 @@ async def verify(secret: str) -> Caller:
 
 
 def breakers() -> list[BreakerState]:
-    """Show this process's board, empty before its first prompt; every process has its own."""
+    """Show the board, empty before the first prompt; without Redis it is this process's own."""
     return [state for wired in wiring.all_here() for state in wired.engine.breakers.snapshot()]
+
+
+def sharing() -> Sharing:
+    """Tell whether breakers and limits are counted for all processes, or by each for itself."""
+    if settings.GAIWEB.redis_url is None:
+        return Sharing.ALONE
+    states = {wired.shared.sharing for wired in wiring.all_here() if wired.shared is not None}
+    return Sharing.AWAY if Sharing.AWAY in states else Sharing.SHARED
 
 
 async def check_key(provider: Provider, secret: str | None) -> Checked:

@@ -76,6 +76,11 @@ tool_executions = Counter(
 tool_seconds = Histogram(
     "gai_tool_duration_seconds", "One call of a hosted tool.", ["tool"], buckets=_SECONDS
 )
+shared_state = Gauge(
+    "gai_shared_state_up",
+    "1: breakers and limits are shared through Redis; 0: Redis is away, each process counts alone.",
+    multiprocess_mode="livemin",
+)
 ledger_seconds = Histogram(
     "gai_ledger_commit_seconds",
     "Until a hold or a settlement is durable.",

@@ -42,6 +42,7 @@ from providers.policies import snapshot as policies
 from providers.state.changes import Changes
 from providers.state.open_calls import OpenCalls
 from providers.state.own_loop import OwnLoop
+from providers.state.shared import Shared
 from providers.tools.toolbox import Toolbox
 from providers.tracing import Tracing, headers_here
 from providers.virtual_keys import KeyVerifier
@@ -73,6 +74,7 @@ class Wired:
     verifier: KeyVerifier
     last_used: LastUsed
     pool: Pool
+    shared: Shared | None = None
     tools: Toolbox = field(default_factory=Toolbox)
     tracing: Tracing | None = None
     catalog: snapshot.Catalog = snapshot.EMPTY
@@ -91,6 +93,8 @@ class Wired:
                 _KEYS: self.forget_keys,
             },
         )
+        if self.shared is not None:
+            await self.shared.start()
         await self.read_catalog()
         await self.read_credentials()
         await self.read_policies()
@@ -114,6 +118,8 @@ class Wired:
         await self.ledger.aclose()
         await self.pool.close()
         await self.upstream.aclose()
+        if self.shared is not None:
+            await self.shared.stop()
 
     async def read_catalog(self) -> None:
         self.catalog = await asyncio.to_thread(closing, snapshot.read, environment.limits_of)
@@ -212,6 +218,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         )
     }
     ledger = PostgresLedger(await ledger_pool.connect(conninfo()))
+    shared = _shared(loop)
     secrets = OpenedSecrets(ring=ring.load, environment=environment.secrets(), now=loop.time)
     engine = Engine(
         adapters=adapters,
@@ -226,6 +233,8 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         breaker_limits=_breaker_limits(),
         retry_limits=_retry_limits(),
         quotas=_quotas(),
+        circuits=shared.circuits if shared else None,
+        limiter=shared.limiter if shared else None,
         most_steps=_most_steps(),
     )
     pool = await ledger_pool.connect(conninfo(), most=2)
@@ -243,6 +252,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         verifier=verifier,
         last_used=last_used,
         pool=pool,
+        shared=shared,
         tracing=tracing,
     )
 
@@ -254,6 +264,13 @@ def _tracing() -> Tracing | None:
     return Tracing(
         trace.get_tracer("gaiweb"), timezone.now, frozenset(settings.GAIWEB.traced_providers)
     )
+
+
+def _shared(loop: asyncio.AbstractEventLoop) -> Shared | None:
+    url = settings.GAIWEB.redis_url
+    if url is None:
+        return None
+    return Shared.over(url, loop.time, timezone.now, random.random)  # noqa: S311 - jitter
 
 
 def _validation() -> Validation:

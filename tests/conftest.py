@@ -11,6 +11,7 @@ import shutil
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from django.test.utils import setup_databases, teardown_databases
 
 from tests.engine.adapters.recorded.table import lines as recordings_table
 from tests.engine.filters.scores import lines as detectors_table
+from tests.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from providers.models import Team, User
@@ -183,3 +185,13 @@ def cleo(db: None) -> User:
     cleo = User.objects.create_user("cleo@example.org", "correct horse battery", active_team=other)
     Membership.objects.create(team=other, user=cleo, role=TeamRole.MEMBER)
     return cleo
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("there is no redis-server here")
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()

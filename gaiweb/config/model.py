@@ -84,7 +84,9 @@ class Config(BaseSettings):
         "GAIWEB_DATABASE_POOL", 16, "Most connections a process opens for pages.", ge=2, le=1000
     )
     redis_url: str | None = _secret(
-        "REDIS_URL", None, "Redis; also the broker when `CELERY_BROKER_URL` is unset."
+        "REDIS_URL",
+        None,
+        "Redis: shares breakers and limits; the broker too when `CELERY_BROKER_URL` is unset.",
     )
     celery_broker_url: str | None = _secret(
         "CELERY_BROKER_URL",

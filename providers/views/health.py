@@ -21,14 +21,14 @@ from providers.people.standing import standing_of
 @require_safe
 @never_cache
 def health(request: HttpRequest) -> HttpResponse:
-    return render(request, "providers/health.html", {"page": _board()})
+    return render(request, "providers/health.html", _shown())
 
 
 @require_safe
 @never_cache
 def health_board(request: HttpRequest) -> HttpResponse:
     """Give the part of the page that changes, for polling."""
-    return render(request, "providers/health_board.html", {"page": _board()})
+    return render(request, "providers/health_board.html", _shown())
 
 
 @require_safe
@@ -59,8 +59,8 @@ async def health_test(request: HttpRequest, deployment_id: int) -> HttpResponse:
     return redirect("providers:health")
 
 
-def _board() -> board.Board:
-    return board.read(timezone.now(), gateway.breakers())
+def _shown() -> dict[str, object]:
+    return {"page": board.read(timezone.now(), gateway.breakers()), "sharing": gateway.sharing()}
 
 
 def _name(deployment_id: int) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from providers import gateway
 from providers.health import pulse
 from providers.health.board import Verdict
 from providers.models import Team, User
@@ -31,6 +32,7 @@ class Shell:
     """`team` None: signed out, or a person without a team. `nav` holds only what they may open.
 
     `verdict` is what is known of the system's health without asking; None: not yet.
+    `counts_alone`: Redis is away, and who sees health should know what that means.
     """
 
     nav: list[NavItem] = field(default_factory=list)
@@ -39,6 +41,7 @@ class Shell:
     team_url: str = ""
     verdict: Verdict | None = None
     may_see_health: bool = False
+    counts_alone: bool = False
     themes: tuple[str, ...] = THEMES
 
 
@@ -57,6 +60,7 @@ def context(request: HttpRequest) -> dict[str, Shell]:
         return {"shell": Shell()}
     # The guard does not see an address that leads nowhere.
     standing = getattr(request, "standing", None) or standing_of_user(user)
+    may_see_health = standing.may(Capability.SEE_HEALTH)
     return {
         "shell": Shell(
             nav=list(places(request, standing)),
@@ -64,7 +68,8 @@ def context(request: HttpRequest) -> dict[str, Shell]:
             team=standing.team,
             team_url=_address("providers:choose_team") or "",
             verdict=pulse.known(),
-            may_see_health=standing.may(Capability.SEE_HEALTH),
+            may_see_health=may_see_health,
+            counts_alone=may_see_health and gateway.sharing() is gateway.Sharing.AWAY,
         )
     }
 

@@ -13,6 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from providers.models import Credential, Provider
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.django_db
 
@@ -58,3 +59,24 @@ def test_a_misspelt_name_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GAIWEB_METRICTOKEN", "x")
     words = [check["words"] for check in examined()["checks"] if check["is_well"] is None]
     assert any("GAIWEB_METRICTOKEN" in each for each in words)
+
+
+def test_redis_that_is_away_is_a_fault_and_none_at_all_is_a_note(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert checks(examined())["redis"] is None
+    settings.GAIWEB = settings.GAIWEB.model_copy(
+        update={"redis_url": "redis://127.0.0.1:1/0", "celery_broker_url": "filesystem://"}
+    )
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("doctor", stdout=out)
+    assert "each process counts for itself" in out.getvalue()
+
+
+@pytest.mark.redis
+def test_redis_that_answers_is_well(settings: Any, redis_server: RedisServer) -> None:
+    settings.GAIWEB = settings.GAIWEB.model_copy(
+        update={"redis_url": redis_server.url, "celery_broker_url": "filesystem://"}
+    )
+    assert checks(examined())["redis"] is True

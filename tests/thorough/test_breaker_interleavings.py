@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from providers.engine.circuits import Circuit, Failure
+from providers.engine.circuit import Circuit, Failure
 from providers.engine.ports import BreakerLimits
 
 REST, LONGEST, PROBES, SUCCESSES, PROBE_S, WINDOW = 8, 20, 2, 2, 16, 10

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 from kombu.exceptions import OperationalError as BrokerError
+from redis import Redis, RedisError
 
 from gaiweb.celery import app
 from gaiweb.embedded import schema
@@ -125,6 +126,21 @@ def look_at_broker() -> list[Finding]:
     return [Finding("broker", is_well=True, words="answers")]
 
 
+def look_at_redis() -> list[Finding]:
+    """Say who counts breakers and limits."""
+    url = settings.GAIWEB.redis_url
+    if url is None:
+        words = "not set: breakers and limits are counted in each process"
+        return [Finding("redis", is_well=None, words=words)]
+    try:
+        with Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as redis:
+            version = redis.info("server")["redis_version"]
+    except RedisError as error:
+        words = f"does not answer, so each process counts for itself: {error}"
+        return [Finding("redis", is_well=False, words=words)]
+    return [Finding("redis", is_well=True, words=f"{version}, shares breakers and limits")]
+
+
 def look_at_providers() -> list[Finding]:
     try:
         names = list(Provider.objects.filter(is_enabled=True).values_list("name", flat=True))
@@ -143,5 +159,6 @@ LOOKS: tuple[Callable[[], list[Finding]], ...] = (
     look_at_database,
     look_at_key_ring,
     look_at_broker,
+    look_at_redis,
     look_at_providers,
 )

@@ -8,6 +8,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from providers import gateway
 from tests.providers import spent
 from tests.providers.people.conftest import World
 
@@ -37,7 +38,7 @@ def test_the_page_says_in_words_how_each_deployment_does(world: World):
 
     assert "87.5\u00a0%" in text
     assert "few samples" in text
-    assert "Overloaded (529)" in text
+    assert "overloaded (529)" in text
     assert "No traffic" in text
 
 
@@ -83,3 +84,19 @@ def test_a_test_of_an_unknown_deployment_is_not_found(world: World):
 
     assert client.post("/health/test/0/").status_code == 404
     assert client.get("/health/test/0/").status_code == 405
+
+
+def test_the_page_says_who_counts_and_a_banner_tells_that_redis_is_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    spent.deployment("openai/gpt-a")
+    assert "set REDIS_URL to share them" in get(world, "otto", "/health/")
+    for sharing, words in (
+        (gateway.Sharing.SHARED, "shared by all processes through Redis"),
+        (gateway.Sharing.AWAY, "Redis is away: breakers and limits are those"),
+    ):
+        monkeypatch.setattr(gateway, "sharing", lambda sharing=sharing: sharing)
+        assert words in get(world, "otto", "/health/board/")
+    banner = "Limits are counted per process while Redis is away"
+    assert banner in get(world, "otto", "/costs/")
+    assert banner not in get(world, "mia", "/costs/")
