@@ -24,7 +24,9 @@ from providers.credentials.opened import OpenedSecrets, read_sealed
 from providers.engine.adapters.anthropic_messages import AnthropicMessagesAdapter
 from providers.engine.adapters.demo import DemoAdapter
 from providers.engine.adapters.gemini import GeminiAdapter
+from providers.engine.adapters.ollama import OllamaAdapter
 from providers.engine.adapters.openai_chat import OpenAIChatAdapter
+from providers.engine.adapters.openai_responses import OpenAIResponsesAdapter
 from providers.engine.errors import LedgerUnavailable
 from providers.engine.pipeline import Engine
 from providers.engine.policy import NONE as NO_POLICY
@@ -215,6 +217,8 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
             OpenAIChatAdapter(upstream),
             AnthropicMessagesAdapter(upstream),
             GeminiAdapter(upstream),
+            OpenAIResponsesAdapter(upstream),
+            OllamaAdapter(upstream),
         )
     }
     ledger = PostgresLedger(await ledger_pool.connect(conninfo()))

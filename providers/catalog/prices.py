@@ -17,7 +17,12 @@ from providers.models import Deployment
 from providers.models import Price as PriceRow
 
 # The vendor behind a wire format when no base URL says otherwise.
-_VENDORS = {"openai_chat": "openai", "anthropic_messages": "anthropic", "gemini": "google"}
+_VENDORS = {
+    "openai_chat": "openai",
+    "openai_responses": "openai",
+    "anthropic_messages": "anthropic",
+    "gemini": "google",
+}
 _CLASSES = {
     "input": "input_mtok",
     "output": "output_mtok",

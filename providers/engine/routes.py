@@ -99,10 +99,12 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "demo": Kind("Demo (built in, free)", "", needs_key=False),
     "openai_chat": Kind("OpenAI compatible", "https://api.openai.com/v1", needs_key=True),
+    "openai_responses": Kind("OpenAI Responses", "https://api.openai.com/v1", needs_key=True),
     "anthropic_messages": Kind("Anthropic", "https://api.anthropic.com", needs_key=True),
     "gemini": Kind(
         "Google Gemini", "https://generativelanguage.googleapis.com/v1beta", needs_key=True
     ),
+    "ollama": Kind("Ollama", "http://127.0.0.1:11434", needs_key=False),
 }
 
 DEMO_MODELS: Mapping[str, str] = {

@@ -39,8 +39,8 @@ from providers.engine.routes import KINDS
 from providers.engine.upstream import Upstream
 from tests.engine.adapters.replay import ADAPTERS, Replay, sse
 from tests.engine.conftest import an_engine
-from tests.engine.wires import gemini
-from tests.engine.wires.wire import CALLS, SECRET, USAGE, Wire
+from tests.engine.wires import gemini, ollama, openai_responses
+from tests.engine.wires.wire import CALLS, SECRET, Wire
 from tests.fakes import CALLER, MemoryLedger, Recorder, Script, a_deployment, a_request, a_route
 
 
@@ -188,6 +188,8 @@ WIRES = [
         is_raw=True,
     ),
     gemini.WIRE,
+    openai_responses.WIRE,
+    ollama.WIRE,
 ]
 every_wire = pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.kind)
 every_raw_wire = pytest.mark.parametrize(
@@ -212,7 +214,7 @@ async def test_text_thought_calls_usage_and_reason_are_understood(wire: Wire, st
     assert [(c.index, c.call.id, c.call.name) for c in calls] == [
         (c.index, c.call.id, c.call.name) for c in CALLS
     ]
-    assert [e.usage for e in events if isinstance(e, UsageReported)][-1] == USAGE
+    assert [e.usage for e in events if isinstance(e, UsageReported)][-1] == wire.usage
     assert events[-1] == Finish(FinishReason.TOOL_CALLS)
 
 

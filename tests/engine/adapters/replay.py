@@ -13,7 +13,9 @@ import httpx
 
 from providers.engine.adapters.anthropic_messages import AnthropicMessagesAdapter
 from providers.engine.adapters.gemini import GeminiAdapter
+from providers.engine.adapters.ollama import OllamaAdapter
 from providers.engine.adapters.openai_chat import OpenAIChatAdapter
+from providers.engine.adapters.openai_responses import OpenAIResponsesAdapter
 from providers.engine.call import Attempt, Call
 from providers.engine.events import Event
 from providers.engine.ports import Adapter
@@ -25,6 +27,8 @@ ADAPTERS: dict[str, Callable[[Upstream], Adapter]] = {
     "openai_chat": OpenAIChatAdapter,
     "anthropic_messages": AnthropicMessagesAdapter,
     "gemini": GeminiAdapter,
+    "openai_responses": OpenAIResponsesAdapter,
+    "ollama": OllamaAdapter,
 }
 HOME = Path(__file__).resolve().parents[3]
 

@@ -1,4 +1,4 @@
-"""Vectors: real traffic compared with a second reading, and what every wire must hold."""
+"""What every wire's vectors must hold; real traffic is in `recorded/embeddings.py`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import json
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from providers.engine.adapters.gemini.embeddings import GeminiEmbeddings
+from providers.engine.adapters.ollama.embeddings import OllamaEmbeddings
 from providers.engine.adapters.openai_chat.embeddings import OpenAIEmbeddings
 from providers.engine.embedding import EmbeddingReply
 from providers.engine.errors import (
@@ -28,7 +28,7 @@ from providers.engine.errors import (
 from providers.engine.ports import EmbeddingAdapter
 from providers.engine.upstream import Upstream
 from providers.engine.usage import Usage
-from tests.engine.adapters.replay import RECORDINGS, Chunks
+from tests.engine.adapters.replay import Chunks
 from tests.fakes import a_deployment
 
 SECRET = "sk-very-secret"
@@ -96,6 +96,14 @@ WIRES = {
         {"embeddings": [{"values": [0.5]}, {}]},
         {"error": {"message": "no"}},
         lambda body: body["requests"][1].get("outputDimensionality"),
+    ),
+    "ollama": Wire(
+        OllamaEmbeddings,
+        {"model": "m", "embeddings": [[0.5, -0.25], [1, 0.125]], "prompt_eval_count": 7},
+        Usage(7, 0),
+        {"embeddings": [[0.5], []]},
+        {"error": "no"},
+        lambda body: body.get("dimensions"),
     ),
 }
 every_wire = pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
@@ -189,64 +197,3 @@ async def test_two_vectors_of_one_index_are_not_given_out() -> None:
     data = [{"index": 0, "embedding": [1]}, {"index": 0, "embedding": [2]}]
     with pytest.raises(UpstreamGarbled, match="1 vectors for 2 texts"):
         await embed(WIRES["openai_chat"], _json({"data": data}))
-
-
-PATHS = sorted((RECORDINGS / "embeddings").glob("*.json"))
-
-
-def _recorded(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())
-
-
-def _wire_of(recording: dict[str, Any]) -> str:
-    return "gemini" if "googleapis" in recording["request"]["url"] else "openai_chat"
-
-
-def _expected(recording: dict[str, Any]) -> tuple[list[list[float]], int | None]:
-    """Read the vectors by the module `array`, whose widths are told by the model's dimensions."""
-    body = json.loads(recording["response"]["body"])
-    if "embeddings" in body:
-        usage = body.get("usageMetadata")
-        return [each["values"] for each in body["embeddings"]], usage and usage["promptTokenCount"]
-    # intfloat/e5-mistral-7b-instruct has 4,096 dimensions; its recording has 8 bytes for each.
-    width = "d" if body["model"].startswith("intfloat") else "f"
-    vectors = [
-        array(width, base64.b64decode(each["embedding"])).tolist()
-        if isinstance(each["embedding"], str)
-        else each["embedding"]
-        for each in sorted(body["data"], key=lambda each: each["index"])
-    ]
-    return vectors, body["usage"]["prompt_tokens"]
-
-
-def _inputs(recording: dict[str, Any]) -> list[str]:
-    body = json.loads(recording["request"]["body"])
-    if "requests" in body:
-        return [each["content"]["parts"][0]["text"] for each in body["requests"]]
-    return [body["input"]] if isinstance(body["input"], str) else body["input"]
-
-
-@pytest.mark.skipif(not PATHS, reason="no recorded traffic; set GAIWEB_RECORDINGS")
-@pytest.mark.parametrize(
-    "path",
-    [p for p in PATHS if "-200-" in p.name and _wire_of(_recorded(p)) in WIRES],
-    ids=lambda path: path.name[-20:-5],
-)
-async def test_every_recorded_answer_is_read_as_its_body_says(path: Path) -> None:
-    recording = _recorded(path)
-    wire = WIRES[_wire_of(recording)]
-    answered = Answered(recording["response"]["body"].encode())
-    adapter = wire.make(answered.upstream())
-    deployment = a_deployment(kind=adapter.kind, model="embed-0")
-    reply = await adapter.embed(deployment, _inputs(recording), None, None)
-    vectors, tokens = _expected(recording)
-    assert [list(vector) for vector in reply.vectors] == vectors
-    assert reply.usage == (None if tokens is None else Usage(tokens, 0))
-
-
-@pytest.mark.skipif(not PATHS, reason="no recorded traffic; set GAIWEB_RECORDINGS")
-async def test_the_recorded_refusal_has_its_error() -> None:
-    (path,) = [path for path in PATHS if "-404-" in path.name]
-    body = _recorded(path)["response"]["body"].encode()
-    with pytest.raises(UpstreamMisconfigured):
-        await embed(WIRES["openai_chat"], Answered(body, 404))

@@ -356,6 +356,22 @@ async def test_pages_that_a_tool_read_are_input_and_thoughts_are_output() -> Non
     assert (found.cache_read_tokens, found.reasoning_tokens) == (2, 4)
 
 
+async def test_sound_and_searches_are_counted_apart() -> None:
+    usage = {
+        "promptTokenCount": 10,
+        "promptTokensDetails": [
+            {"modality": "TEXT", "tokenCount": 4},
+            {"modality": "AUDIO", "tokenCount": 6},
+        ],
+    }
+    grounding = {"webSearchQueries": ["a", "b"]}
+    ended = {**piece({"text": "Hi"}, groundingMetadata=grounding), "usageMetadata": usage}
+    for model, searches in (("gemini-2.5-flash", 1), ("gemini-3-flash", 2)):
+        events = await Replay("gemini", sse(ended)).events(model=model)
+        (found,) = [event.usage for event in events if isinstance(event, UsageReported)]
+        assert (found.input_audio_tokens, found.web_searches) == (6, searches)
+
+
 def _error(code: int, status: str, message: str = "no", *details: dict[str, Any]) -> bytes:
     error = {"code": code, "status": status, "message": message, "details": list(details)}
     return json.dumps({"error": error}).encode()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from providers.engine.events import ToolCalled
@@ -23,7 +23,8 @@ class Wire:
     `stream` in pieces that are whole frames, the last of them the terminal one. `unknown` is a
     frame of a kind that nobody knows, `limit` the path of the output's bound in a body. `errors`
     makes a failure of a word (`context`, `quota` or none) and a status. `is_lines`: it speaks
-    NDJSON, not SSE. `is_raw`: bodies of this wire come to us from callers as well.
+    NDJSON, not SSE. `is_raw`: bodies of this wire come to us from callers as well. `caches`: it
+    tells what of the prompt it had in its cache.
     """
 
     kind: str
@@ -34,6 +35,11 @@ class Wire:
     errors: Callable[[str, int], dict[str, Any]]
     is_lines: bool = False
     is_raw: bool = False
+    caches: bool = True
+
+    @property
+    def usage(self) -> Usage:
+        return USAGE if self.caches else replace(USAGE, cache_read_tokens=0)
 
     def frame(self, data: str) -> bytes:
         return f"{data}\n".encode() if self.is_lines else f"data: {data}\n\n".encode()

@@ -10,6 +10,7 @@ import orjson
 from providers.engine.adapters.gemini.encode import KIND
 from providers.engine.adapters.gemini.errors import error_in
 from providers.engine.adapters.gemini.grounding import Grounding
+from providers.engine.adapters.gemini.thinking import is_third_generation
 from providers.engine.call import Attempt
 from providers.engine.errors import (
     ContentBlocked,
@@ -121,7 +122,7 @@ class _Answer:
             yield from _blocked_ratings(candidate)
         usage = inner(piece, "usageMetadata")
         if usage:
-            yield UsageReported(_usage(usage))
+            yield UsageReported(_usage(usage, self._searches))
 
     def end(self) -> Iterator[Event]:
         """Raise where the model broke off without saying why, or wrote what nobody can run."""
@@ -141,6 +142,15 @@ class _Answer:
             yield Finish(FinishReason.LENGTH)
         else:
             yield Finish(FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP)
+
+    @property
+    def _searches(self) -> int:
+        """Since the third generation each query is billed, before it each grounded prompt.
+
+        Source: Google, "Grounding with Google Search", pricing.
+        """
+        queries = self._grounding.queries
+        return queries if is_third_generation(self._deployment.model) else min(queries, 1)
 
     def _take_part(self, part: Fields) -> Iterator[Event]:
         seal = text(part, "thoughtSignature") or None
@@ -179,7 +189,7 @@ def _blocked_ratings(candidate: Fields) -> Iterator[Event]:
             yield Safety(category, message, is_blocked=True)
 
 
-def _usage(said: Fields) -> Usage:
+def _usage(said: Fields, searches: int) -> Usage:
     """Thoughts stand beside the candidates' tokens, pages that a tool read beside the prompt's.
 
     Both are billed. Source: Google, generateContent reference, `UsageMetadata`.
@@ -190,4 +200,13 @@ def _usage(said: Fields) -> Usage:
         output_tokens=count(said, "candidatesTokenCount") + thoughts,
         cache_read_tokens=count(said, "cachedContentTokenCount"),
         reasoning_tokens=thoughts,
+        input_audio_tokens=_audio(said, "promptTokensDetails"),
+        output_audio_tokens=_audio(said, "candidatesTokensDetails"),
+        web_searches=searches,
+        server_tool_calls=searches,
     )
+
+
+def _audio(said: Fields, name: str) -> int:
+    details = objects(said.get(name))
+    return sum(count(each, "tokenCount") for each in details if each.get("modality") == "AUDIO")

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from providers.engine.adapters.gemini.media import media
-from providers.engine.adapters.gemini.thinking import needs_seals, thinking_config
+from providers.engine.adapters.gemini.thinking import is_third_generation, thinking_config
 from providers.engine.call import output_bound
 from providers.engine.errors import InvalidRequest
 from providers.engine.json_fields import arguments, inner, object_of
@@ -41,7 +41,7 @@ Body = dict[str, Any]
 
 def encoded(request: CompletionRequest, deployment: Deployment) -> bytes:
     body: Body = {
-        "contents": _contents(request.messages, seals=needs_seals(deployment.model)),
+        "contents": _contents(request.messages, seals=is_third_generation(deployment.model)),
         "generationConfig": _config(request, deployment),
     }
     optional = {

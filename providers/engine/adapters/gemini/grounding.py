@@ -19,6 +19,8 @@ class Grounding:
         self._text = bytearray()
         self._chunks: list[Fields] = []
         self._supports: list[Fields] = []
+        self.queries = 0
+        """Searches that were made for the answer."""
 
     def said(self, words: str) -> None:
         self._text += words.encode()
@@ -27,6 +29,9 @@ class Grounding:
         """Keep the latest that is there: each piece of a stream repeats what it knows."""
         self._chunks = objects(metadata.get("groundingChunks")) or self._chunks
         self._supports = objects(metadata.get("groundingSupports")) or self._supports
+        queries = metadata.get("webSearchQueries")
+        if isinstance(queries, list):
+            self.queries = max(self.queries, len(cast("list[object]", queries)))
 
     def citations(self) -> Citations | None:
         """None: the answer is not grounded. A source that supports no passage stands alone."""

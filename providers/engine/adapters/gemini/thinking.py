@@ -40,8 +40,8 @@ def thinking_config(effort: Effort | None, model: str) -> dict[str, Any] | None:
     }
 
 
-def needs_seals(model: str) -> bool:
-    """From the third generation on a tool call is refused without its thought signature."""
+def is_third_generation(model: str) -> bool:
+    """From it on a tool call is refused without its seal, and each search is billed."""
     version = _version(model)
     return version is not None and version >= _NEWEST
 

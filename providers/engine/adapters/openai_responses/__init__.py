@@ -1,0 +1,82 @@
+"""OpenAI's Responses wire, and those that speak it as well."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from providers.engine.adapters.openai_responses.decode import (
+    models_in,
+    plain_events,
+    stream_events,
+)
+from providers.engine.adapters.openai_responses.encode import KIND, encoded
+from providers.engine.adapters.openai_responses.errors import error_from
+from providers.engine.call import Attempt, Call, Reply
+from providers.engine.failures import request_id
+from providers.engine.request import Audio, File, Image
+from providers.engine.routes import Deployment
+from providers.engine.upstream import Outgoing, Upstream
+
+# Role and separators around each message, and the priming of the answer.
+# Source: OpenAI cookbook, "How to count tokens": 3 to 4 a message, 3 for the answer.
+_TOKENS_A_MESSAGE = 8
+# The dearest line of the table in OpenAI's "Images and vision"; pages of a file are pictures too.
+_TOKENS_A_PICTURE = 48_169
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIResponsesAdapter:
+    upstream: Upstream
+    kind: str = KIND
+
+    def input_overhead(self, call: Call) -> int:
+        messages = call.request.messages
+        pictures = sum(
+            isinstance(part, Image | Audio | File) for message in messages for part in message.parts
+        )
+        return _TOKENS_A_MESSAGE * (len(messages) + 2) + _TOKENS_A_PICTURE * pictures
+
+    @asynccontextmanager
+    async def open(self, attempt: Attempt, secret: str | None) -> AsyncGenerator[Reply]:
+        deployment = attempt.deployment
+        request = attempt.call.request
+        outgoing = Outgoing(
+            deployment=deployment,
+            path="/responses",
+            headers=_headers(deployment, secret, streams=request.stream),
+            body=encoded(request, deployment),
+        )
+        async with self.upstream.send(outgoing) as incoming:
+            if incoming.status != 200:
+                raise error_from(deployment, incoming, await incoming.read(), secret)
+            # A server that does not stream may answer plainly all the same.
+            streams = request.stream and not incoming.is_json
+            decode = stream_events if streams else plain_events
+            yield Reply(
+                events=decode(attempt, incoming, secret),
+                http_status=incoming.status,
+                upstream_request_id=request_id(incoming.headers),
+            )
+
+    async def check(self, deployment: Deployment, secret: str | None) -> int:
+        outgoing = Outgoing(deployment, "/models", _headers(deployment, secret, streams=False))
+        incoming, body = await self.upstream.fetch(outgoing)
+        if incoming.status != 200:
+            raise error_from(deployment, incoming, body, secret)
+        return models_in(deployment, body)
+
+
+def _headers(deployment: Deployment, secret: str | None, *, streams: bool) -> Mapping[str, str]:
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if streams else "application/json",
+        # A compressor upstream may hold a stream's pieces back.
+        "accept-encoding": "identity" if streams else "gzip, deflate",
+    }
+    if secret:
+        headers["authorization"] = f"Bearer {secret}"
+    if organization := deployment.options.get("organization"):
+        headers["openai-organization"] = organization
+    return headers
