@@ -9,7 +9,7 @@ from functools import cache
 from prometheus_client import Counter, Gauge, Histogram
 from structlog import get_logger
 
-from providers.engine.call import AttemptRecord, AttemptStatus, Call
+from providers.engine.call import AttemptRecord, AttemptStatus, Call, Tier
 from providers.engine.ports import (
     BreakerChange,
     BreakerWord,
@@ -90,6 +90,16 @@ ledger_seconds = Histogram(
 reservations_open = Gauge(
     "gai_reservations_open", "Holds of running calls.", multiprocess_mode="livesum"
 )
+cache_asked = Counter(
+    "gai_cache_requests_total",
+    "Prompts that may be answered from the cache, by what was found.",
+    ["result", "tier"],
+)
+cached_bytes = Histogram(
+    "gai_cache_answer_bytes",
+    "Answers that were kept, before they are packed.",
+    buckets=(256, 1024, 4096, 16384, 65536),
+)
 
 
 class _OfDeployment:
@@ -120,6 +130,11 @@ def _ended(provider: str, model: str, status: str) -> tuple[Counter, Histogram]:
 
 
 @cache
+def _asked(found: Tier | None) -> Counter:
+    return cache_asked.labels("miss" if found is None else "hit", found or "")
+
+
+@cache
 def _attempted(provider: str, model: str, status: str) -> Counter:
     return provider_requests.labels(provider, model, status)
 
@@ -147,13 +162,14 @@ class Metrics:
             children.retries.inc()
 
     def call_ended(self, call: Call, error_code: str | None, duration_s: float) -> None:
-        last = call.attempts[-1].deployment if call.attempts else _NONE
+        last = _answering(call)
         counter, seconds = _ended(last.provider, last.model, error_code or "ok")
         counter.inc()
         seconds.observe(duration_s)
         children = _of(last.provider, last.model)
         usage = call.usage
-        if usage is not None:
+        # A cached answer is none of today's tokens.
+        if usage is not None and call.hit is None:
             children.input.observe(usage.input_tokens)
             children.output.observe(usage.output_tokens)
             children.total.observe(usage.input_tokens + usage.output_tokens)
@@ -183,6 +199,12 @@ class Metrics:
     def retry_denied(self, deployment: Deployment) -> None:
         retries_denied.labels(deployment.provider, deployment.model).inc()
 
+    def cache_asked(self, call: Call, found: Tier | None) -> None:  # noqa: ARG002 - the port's
+        _asked(found).inc()
+
+    def answer_kept(self, size: int) -> None:
+        cached_bytes.observe(size)
+
 
 @dataclass(frozen=True, slots=True)
 class MeasuredLedger:
@@ -201,6 +223,9 @@ class MeasuredLedger:
     async def top_up(self, reservation: Reservation, extra_nano: int) -> Reservation:
         return await self.ledger.top_up(reservation, extra_nano)
 
+    def note_hit(self, call: Call, record: AttemptRecord) -> None:
+        self.ledger.note_hit(call, record)
+
     async def settle(self, reservation: Reservation, attempts: Sequence[AttemptRecord]) -> None:
         began = self.now()
         try:
@@ -212,6 +237,12 @@ class MeasuredLedger:
 
 _reserve_seconds = ledger_seconds.labels("reserve")
 _settle_seconds = ledger_seconds.labels("settle")
+
+
+def _answering(call: Call) -> Deployment:
+    if call.hit is not None:
+        return call.hit.deployment
+    return call.attempts[-1].deployment if call.attempts else _NONE
 
 
 def _is_retry(call: Call, record: AttemptRecord) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from structlog import get_logger
 
-from providers.engine.call import AttemptRecord, Call
+from providers.engine.call import AttemptRecord, Call, Tier
 from providers.engine.errors import Cancelled
 from providers.engine.ports import BreakerChange, Observer
 from providers.engine.routes import Deployment
@@ -41,6 +41,14 @@ class Observers:
         for observer in self.each:
             observer.retry_denied(deployment)
 
+    def cache_asked(self, call: Call, found: Tier | None) -> None:
+        for observer in self.each:
+            observer.cache_asked(call, found)
+
+    def answer_kept(self, size: int) -> None:
+        for observer in self.each:
+            observer.answer_kept(size)
+
 
 class CallLog:
     """A line for each call that failed; for every call where `GAIWEB_LOG_LEVEL` is DEBUG."""
@@ -74,4 +82,10 @@ class CallLog:
         """Say nothing: the metrics count it."""
 
     def tool_ended(self, call: Call, ran: Ran) -> None:
+        """Say nothing: the metrics count it."""
+
+    def cache_asked(self, call: Call, found: Tier | None) -> None:
+        """Say nothing: the metrics count it."""
+
+    def answer_kept(self, size: int) -> None:
         """Say nothing: the metrics count it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Reply, Source
+from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Hit, Reply, Source, Tier
 from providers.engine.errors import BudgetExceeded, Unpriced
 from providers.engine.events import (
     Event,
@@ -66,6 +66,7 @@ class MemoryLedger:
     held: dict[UUID, int] = field(default_factory=dict)
     settled: dict[UUID, list[AttemptRecord]] = field(default_factory=dict)
     intents: list[Intent] = field(default_factory=list)
+    hits: list[Hit] = field(default_factory=list)
     before_answer: Callable[[], Awaitable[None]] | None = None
     """Awaited after a hold is durable and before the engine hears of it."""
 
@@ -89,6 +90,10 @@ class MemoryLedger:
         self.settled[reservation.id] = list(attempts)
         self.held.pop(reservation.id)
         self.spent_nano += sum(record.cost_nano or 0 for record in attempts)
+
+    def note_hit(self, call: Call, record: AttemptRecord) -> None:
+        assert call.hit is not None
+        self.hits.append(call.hit)
 
     @property
     def held_nano(self) -> int:
@@ -199,6 +204,8 @@ class Recorder:
     changes: list[BreakerChange] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
     tools: list[Ran] = field(default_factory=list)
+    asked: list[Tier | None] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
 
     def tool_ended(self, call: Call, ran: Ran) -> None:
         self.tools.append(ran)
@@ -215,3 +222,9 @@ class Recorder:
 
     def retry_denied(self, deployment: Deployment) -> None:
         self.denied.append(deployment.name)
+
+    def cache_asked(self, call: Call, found: Tier | None) -> None:
+        self.asked.append(found)
+
+    def answer_kept(self, size: int) -> None:
+        self.kept.append(size)

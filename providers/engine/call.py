@@ -98,6 +98,27 @@ class AttemptRecord:
         return None if price is None else price.cost_nano(self.usage)
 
 
+class Tier(StrEnum):
+    """Where a cached answer lay: in this process, or where every process finds it."""
+
+    LOCAL = "local"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A cached answer instead of an attempt. `deployment` gave it, `age_s` ago, with `usage`.
+
+    `saved_nano` is what it would cost again; None: it has no price.
+    """
+
+    deployment: Deployment
+    tier: Tier
+    age_s: float
+    usage: Usage
+    saved_nano: int | None
+
+
 @dataclass(slots=True)
 class Call:
     """A request with its route, its payer and its journal.
@@ -108,6 +129,8 @@ class Call:
     `remaining` what the caller's limits leave, empty where there are none. `hosted` are the tools,
     by name, that the request may choose from. `steps` are the calls of a run of several, each with
     a reservation of its own; their attempts are in `attempts` too. Empty: it is its own only step.
+    `is_cache_only`: nothing may go upstream; a cached answer, also an old one, or `NotCached`.
+    `hit` not None: it was answered from the cache, and costs nothing.
     """
 
     request: CompletionRequest
@@ -120,6 +143,8 @@ class Call:
     remaining: tuple[Remaining, ...] = ()
     hosted: Mapping[str, HostedTool] = field(default_factory=dict[str, HostedTool])
     steps: list[Call] = field(default_factory=list["Call"])
+    is_cache_only: bool = False
+    hit: Hit | None = None
 
     @property
     def id(self) -> UUID:
@@ -134,10 +159,13 @@ class Call:
     def usage(self) -> Usage | None:
         """Of the attempt that answered, or of the last that used anything; None: none did.
 
-        Of all steps together where there are several.
+        Of all steps together where there are several. A cached answer has the usage that it had
+        when it was made.
         """
         if self.steps:
             return total(step.usage for step in self.steps)
+        if self.hit is not None:
+            return self.hit.usage
         for record in reversed(self.attempts):
             if record.usage is not None:
                 return record.usage
@@ -199,6 +227,11 @@ class Answer:
     deployment: Deployment
     events: AsyncIterator[Event]
     frames: AsyncIterator[bytes] | None = None
+
+    @property
+    def hit(self) -> Hit | None:
+        """Not None: this answer is from the cache, where it has an age and a tier."""
+        return self.call.hit
 
     @property
     def is_fallback(self) -> bool:

@@ -230,6 +230,9 @@ TABLE: Mapping[type[engine.EngineError], Row] = MappingProxyType({
     engine.AnswerInvalid: _upstream(
         502, "answer_invalid", _API, F.PROVIDER, "The answer does not fit its schema"
     ),
+    engine.NotCached: _upstream(
+        503, "not_cached", _OVER, F.GATEWAY, "No answer is kept that could be given now"
+    ),
     engine.LedgerUnavailable: _upstream(
         503, "ledger_unavailable", _API, F.GATEWAY, "The spending could not be recorded"
     ),

@@ -12,6 +12,7 @@ EngineError
 │   ├── UpstreamGarbled  StreamCut  CircuitOpen
 ├── NoDeploymentAvailable       keeps every attempt's failure
 ├── AnswerInvalid               the model did not keep to the schema
+├── NotCached                   nothing may go upstream, and no answer is kept
 ├── LedgerUnavailable           no paid call without a durable hold
 ├── ServerStopping              told to end, and the time to drain is over
 └── Cancelled                   the caller went away; nobody's failure
@@ -298,6 +299,13 @@ class AnswerInvalid(EngineError):
     def __init__(self, message: str, *, faults: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.faults = tuple(faults)
+
+
+class NotCached(EngineError):
+    """A call that may only be answered from the cache has no answer there."""
+
+    code = "not_cached"
+    may_retry = True
 
 
 class LedgerUnavailable(EngineError):

@@ -2,6 +2,7 @@
 
     validation       refuse what nobody could answer
     caller_limits    how much a key, a person and a team may ask
+    cache            an exact hit of the same team is answered here and costs nothing
     budget           hold the worst case, durably; book what it really was
     fallback         a call becomes attempts: the deployments that can take it, in order
     structured       ask for JSON in another way where a model has no schemas of its own
@@ -41,8 +42,11 @@ from providers.engine.circuits import LocalCircuits
 from providers.engine.errors import Cancelled, EngineError
 from providers.engine.events import Event, Start
 from providers.engine.loop import Loop
+from providers.engine.policy import NONE as NO_POLICY
+from providers.engine.policy import Policies
 from providers.engine.ports import (
     Adapter,
+    AnswerStore,
     BreakerLimits,
     Carrier,
     Circuits,
@@ -61,6 +65,8 @@ from providers.engine.request import CompletionRequest
 from providers.engine.routes import Deployment, Route
 from providers.engine.steps.breaker import Breakers
 from providers.engine.steps.budget import Budget
+from providers.engine.steps.cache import Cache
+from providers.engine.steps.cache import Limits as CacheLimits
 from providers.engine.steps.caller_limits import CallerLimits, Quotas
 from providers.engine.steps.dispatch import Dispatch
 from providers.engine.steps.fallback import Fallback
@@ -80,8 +86,9 @@ class Engine:
     `open_timeout_s` is what opening an answer may take in all, retries and fallbacks included;
     each deployment of a route gets its slice. `hold_ttl_s` must outlast the longest answer.
     `circuits` and `limiter` None: breakers and limits are this process's own. The limits of
-    `breakers`, `retry` and `caller_limits` may be replaced while it runs. `most_steps`: of one
-    answer, whatever its request asks.
+    `breakers`, `retry`, `caller_limits` and `cache` may be replaced while it runs. `most_steps`: of
+    one answer, whatever its request asks. `cache_tiers`, nearest first; none: nothing is kept.
+    `cache_secret` keys the digests of prompts.
     """
 
     adapters: Mapping[str, Adapter]
@@ -101,9 +108,14 @@ class Engine:
     circuits: Circuits | None = None
     limiter: Limiter | None = None
     most_steps: int = 20
+    cache_tiers: Sequence[AnswerStore] = ()
+    cache_secret: bytes = b""
+    cache_limits: CacheLimits = field(default_factory=CacheLimits)
+    policies: Policies = lambda _: NO_POLICY
     breakers: Breakers = field(init=False)
     retry: Retry = field(init=False)
     caller_limits: CallerLimits = field(init=False)
+    cache: Cache = field(init=False)
 
     def __post_init__(self) -> None:
         limiter = self.limiter or LocalLimiter(self.now)
@@ -117,6 +129,16 @@ class Engine:
             utcnow=self.utcnow,
             changed=self.observer.breaker_changed,
             limits=self.breaker_limits,
+        )
+        self.cache = Cache(
+            ledger=self.ledger,
+            observer=self.observer,
+            now=self.now,
+            utcnow=self.utcnow,
+            tiers=self.cache_tiers,
+            secret=self.cache_secret,
+            policies=self.policies,
+            limits=self.cache_limits,
         )
         self._budget = Budget(self.ledger, self.input_bound, self.hold_ttl_s)
         dispatch = Dispatch(
@@ -145,6 +167,7 @@ class Engine:
             self.validation.open,
             self.caller_limits.open,
             loop.open,
+            self.cache.open,
             self._budget.open,
         ]
         open_attempt = chained(attempt_steps, dispatch.open)
@@ -185,6 +208,7 @@ class Engine:
     async def drain(self) -> None:
         """Wait until every settlement is done; for the end of the process."""
         await self._budget.drain()
+        await self.cache.drain()
 
 
 def chained(steps: Sequence[StepOpen[Carrier]], last: Open[Carrier]) -> Open[Carrier]:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
-from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Reply, Stream
+from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Reply, Stream, Tier
 from providers.engine.embedding import EmbeddingReply
 from providers.engine.routes import Deployment
 from providers.engine.tools import Ran
@@ -134,6 +134,55 @@ class Ledger(Protocol):
         Raises nothing: what could not be written is kept, tried again, and expires by rule.
         """
         ...
+
+    def note_hit(self, call: Call, record: AttemptRecord) -> None:
+        """Book an answer of the cache soon: it costs nothing and has saved `call.hit.saved_nano`.
+
+        `record` tells who gave it once, and its usage.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerKey:
+    """Where an answer is kept. `digest` tells nothing of the prompt to who has no key for it."""
+
+    digest: bytes
+    team_id: int
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    value: bytes
+    kept_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """What was kept until `at` counts no more. `team_id`, `route` None: of all of them."""
+
+    at: datetime
+    team_id: int | None = None
+    route: str | None = None
+
+    def covers(self, key: AnswerKey, kept: KeptAnswer) -> bool:
+        return (
+            kept.kept_at <= self.at
+            and self.team_id in {None, key.team_id}
+            and self.route in {None, key.route}
+        )
+
+
+class AnswerStore(Protocol):
+    """One tier of the cache. Raises nothing: what cannot be read is a miss."""
+
+    @property
+    def tier(self) -> Tier: ...
+
+    async def get(self, key: AnswerKey) -> KeptAnswer | None: ...
+
+    async def put(self, key: AnswerKey, kept: KeptAnswer) -> None: ...
 
 
 class BreakerWord(StrEnum):
@@ -334,4 +383,11 @@ class Observer(Protocol):
 
     def retry_denied(self, deployment: Deployment) -> None:
         """Hear of a retry that was not made because its deployment had too many lately."""
+
+    def cache_asked(self, call: Call, found: Tier | None) -> None:
+        """None: a miss. Of calls whose answer may be cached alone."""
+        ...
+
+    def answer_kept(self, size: int) -> None:
+        """Bytes, as they lie in this process."""
         ...

@@ -152,6 +152,13 @@ class Effort(StrEnum):
     HIGH = "high"
 
 
+class Caching(StrEnum):
+    """`ON`: also where the same prompt may be answered otherwise; `OFF`: neither read nor kept."""
+
+    ON = "on"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class MaxSteps:
     most: int
@@ -241,6 +248,7 @@ class CompletionRequest:
     """One prompt. `route` is the public model name. None means unset, which is not zero.
 
     `tool_choice` is `auto`, `none`, `required` or a tool's name. `choices` is the field's `n`.
+    `cache` unset: where the same prompt is answered alike, that is at a low temperature.
     `provider_options`, by provider name or adapter kind, are put into the body as they are.
     The same `idempotency_key` of one caller is one prompt, however often it is sent.
 
@@ -267,6 +275,7 @@ class CompletionRequest:
     stream: bool = True
     idempotency_key: str | None = None
     traceparent: str | None = None
+    cache: Caching | None = None
     provider_options: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict[str, Mapping[str, Any]]
     )

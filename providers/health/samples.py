@@ -92,7 +92,8 @@ FROM providers_deployment d
 JOIN providers_provider p ON p.id = d.provider_id
 LEFT JOIN LATERAL (
     SELECT e.at FROM providers_entry e
-    WHERE e.provider = p.name AND e.model = d.model AND e.status = 'ok' AND e.at >= %(since)s
+    WHERE e.provider = p.name AND e.model = d.model AND e.status = 'ok' AND NOT e.is_cached
+        AND e.at >= %(since)s
     ORDER BY e.at DESC LIMIT 1
 ) good ON true
 LEFT JOIN LATERAL (
@@ -114,7 +115,7 @@ SELECT provider, model,
     percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_ms)
         FILTER (WHERE status = 'ok' AND duration_ms IS NOT NULL)
 FROM providers_entry
-WHERE at >= %(since)s AND (status = 'ok' OR error_code = ANY (%(judged)s))
+WHERE at >= %(since)s AND NOT is_cached AND (status = 'ok' OR error_code = ANY (%(judged)s))
 GROUP BY provider, model
 """
 _ERRORS = """

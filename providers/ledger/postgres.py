@@ -13,10 +13,10 @@ import psycopg
 from django.utils import timezone
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from providers.engine.call import AttemptRecord
+from providers.engine.call import AttemptRecord, Call
 from providers.engine.errors import EngineError, LedgerUnavailable
 from providers.engine.ports import Intent, Reservation, Sleep
-from providers.ledger.bookings import entries_of
+from providers.ledger.bookings import entries_of, entry_of_hit
 from providers.ledger.group_commit import GroupCommit
 from providers.ledger.pool import Pool
 from providers.ledger.refusals import BUDGET_SQL, RefusedBy, budget_exceeded, unpriced
@@ -28,6 +28,9 @@ _RESERVE = """SELECT item, verdict, is_booked, budget_id, room_nano FROM ledger_
 _OPEN_WINDOWS = "SELECT ledger_open_windows(%s::bigint[], %s::timestamptz)"
 _TOP_UP = "SELECT verdict, budget_id, room_nano FROM ledger_top_up(%s::uuid, %s::bigint)"
 _SETTLE = "SELECT ledger_settle(%s::uuid[], %s::json, %s::timestamptz)"
+_BOOK_HITS = "SELECT ledger_book_hits(%s::json, %s::timestamptz)"
+# Enough for minutes without a database; a hit costs nothing, so its row may be given up.
+_MOST_HITS = 10_000
 _UNREACHABLE = "The ledger cannot be reached, and nothing is sent without a hold."
 
 _log = logging.getLogger(__name__)
@@ -58,6 +61,7 @@ class PostgresLedger:
         self._now = now
         self._patience_s = patience_s
         self._settling = Settling(self._write_settlements, sleep)
+        self._hits = Settling(self._write_hits, sleep)
         self._reserving = GroupCommit[Intent, Reservation](self._reserve_all, self._release)
 
     @property
@@ -86,12 +90,20 @@ class PostgresLedger:
         self._settling.add(settlement)
         await settlement.tried.wait()
 
+    def note_hit(self, call: Call, record: AttemptRecord) -> None:
+        if self._hits.waiting >= _MOST_HITS:
+            _log.warning("a cached answer is not booked", extra={"request_id": str(call.id)})
+            return
+        self._hits.add(Settlement(call.id, [entry_of_hit(call, record)]))
+
     async def aclose(self, timeout_s: float = 10.0) -> None:
         """Write what waits, then close the pool. What time does not allow is left to expiry."""
         await self._reserving.drained()
         if not await self._settling.drained(timeout_s):
             _log.error("settlements left to expiry", extra={"count": self._settling.waiting})
             await self._settling.stop()
+        if not await self._hits.drained(timeout_s):
+            await self._hits.stop()
         await self._pool.close()
 
     def _release(self, intent: Intent) -> None:
@@ -182,6 +194,13 @@ class PostgresLedger:
                 "settlement refused by the database",
                 extra={"request_id": str(ids[0]), "sqlstate": error.sqlstate},
             )
+
+    async def _write_hits(self, batch: Sequence[Settlement]) -> None:
+        entries = [entry for hit in batch for entry in hit.entries]
+        try:
+            await self._execute(_BOOK_HITS, (json.dumps(entries), self._now()))
+        except psycopg.DatabaseError as error:
+            _log.error("cached answers not booked", extra={"sqlstate": error.sqlstate})
 
     async def _execute(self, query: str, arguments: Sequence[Any]) -> list[_Row]:
         try:

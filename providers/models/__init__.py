@@ -1,6 +1,7 @@
 """Tables by subject."""
 
 from providers.models.audit import AuditEntry
+from providers.models.cache import CachedAnswer, CachePurge
 from providers.models.catalog import Deployment, Price, Provider, Route, RouteTarget
 from providers.models.health import (
     BreakerChange,
@@ -31,6 +32,8 @@ __all__ = [
     "BreakerOrder",
     "Budget",
     "BudgetWindow",
+    "CachePurge",
+    "CachedAnswer",
     "Credential",
     "Deployment",
     "Entry",

@@ -157,7 +157,8 @@ class Entry(models.Model):
 
     Names of provider, model and route are copied so that an entry outlives them. Token counts and
     `cost_nano` None: unknown, and then nothing was booked. `is_unconfirmed`: booked by rule,
-    nobody saw the end. `error_code` empty: it went well.
+    nobody saw the end. `error_code` empty: it went well. `is_cached` (`attempt` 0): answered from
+    the cache at no cost, by what provider and model once gave for `saved_nano`; None: no price.
     """
 
     reservation = models.ForeignKey(
@@ -212,6 +213,8 @@ class Entry(models.Model):
     is_unconfirmed = models.BooleanField(default=False)
     cost_nano = models.BigIntegerField(null=True)
     price_version = models.CharField(max_length=120, blank=True)
+    is_cached = models.BooleanField(default=False, db_default=False)
+    saved_nano = models.BigIntegerField(null=True)
 
     class Meta:
         constraints: ClassVar = [

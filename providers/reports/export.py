@@ -34,6 +34,8 @@ COLUMNS = (
     "is_estimated",
     "is_unconfirmed",
     "price_version",
+    "is_cached",
+    "saved_usd",
 )
 _PAGE = 1000
 _ROWS = f"""
@@ -41,7 +43,8 @@ SELECT e.at, e.id, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"
     e.reservation_id::text, e.attempt, e.source, t.name, u.email, k.prefix, e.route, e.provider,
     e.model, e.status, e.error_code, e.input_tokens, e.output_tokens, e.cache_read_tokens,
     e.cache_write_tokens, e.reasoning_tokens, trim_scale(e.cost_nano::numeric / {NANO_PER_USD}),
-    e.is_estimated, e.is_unconfirmed, e.price_version
+    e.is_estimated, e.is_unconfirmed, e.price_version, e.is_cached,
+    trim_scale(e.saved_nano::numeric / {NANO_PER_USD})
 FROM providers_entry e
 LEFT JOIN providers_team t ON t.id = e.team_id
 LEFT JOIN providers_user u ON u.id = e.user_id

@@ -57,7 +57,8 @@ class Figures:
 
     A request counts where it was tried first; `attempts` are all tries. `unconfirmed_nano` is the
     part of the cost that was booked by rule, `wasted_nano` the part of attempts that failed, were
-    cut, cancelled or expired. `cache_read_tokens` are among the input tokens.
+    cut, cancelled or expired. `cache_read_tokens` are among the input tokens. `cached` requests
+    were answered from our own cache: no attempt, no tokens, and `saved_nano` not spent.
     """
 
     cost_nano: int = 0
@@ -69,6 +70,8 @@ class Figures:
     unpriced: int = 0
     wasted_nano: int = 0
     cache_read_tokens: int = 0
+    cached: int = 0
+    saved_nano: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +134,22 @@ AND e.at < ledger_first_instant(%(last)s::date + 1, %(zone)s)
 _SUMS = f"""
 WITH cells AS (
     SELECT (e.at AT TIME ZONE %(zone)s)::date AS day, {{key}} AS key, sum(e.cost_nano) AS cost,
-        count(*) FILTER (WHERE e.attempt <= 1) AS requests, count(*) AS attempts,
-        sum(e.input_tokens) AS input, sum(e.output_tokens) AS output,
+        count(*) FILTER (WHERE e.attempt <= 1) AS requests,
+        count(*) FILTER (WHERE NOT e.is_cached) AS attempts,
+        sum(e.input_tokens) FILTER (WHERE NOT e.is_cached) AS input,
+        sum(e.output_tokens) FILTER (WHERE NOT e.is_cached) AS output,
         sum(e.cost_nano) FILTER (WHERE e.is_unconfirmed) AS unconfirmed,
         count(*) FILTER (WHERE e.cost_nano IS NULL) AS unpriced,
         sum(e.cost_nano) FILTER (WHERE e.status <> 'ok') AS wasted,
-        sum(e.cache_read_tokens) AS cache_read
+        sum(e.cache_read_tokens) FILTER (WHERE NOT e.is_cached) AS cache_read,
+        count(*) FILTER (WHERE e.is_cached) AS cached, sum(e.saved_nano) AS saved
     FROM providers_entry e WHERE {IN_SPAN} AND {VISIBLE}
     GROUP BY 1, 2
 )
 SELECT day, key, coalesce(sum(cost), 0), coalesce(sum(requests), 0), coalesce(sum(attempts), 0),
     coalesce(sum(input), 0), coalesce(sum(output), 0), coalesce(sum(unconfirmed), 0),
-    coalesce(sum(unpriced), 0), coalesce(sum(wasted), 0), coalesce(sum(cache_read), 0)
+    coalesce(sum(unpriced), 0), coalesce(sum(wasted), 0), coalesce(sum(cache_read), 0),
+    coalesce(sum(cached), 0), coalesce(sum(saved), 0)
 FROM cells GROUP BY GROUPING SETS ((day, key), (day), (key), ())
 """  # noqa: S608  the only part filled in is one of _KEYS
 _HOURS = f"""

@@ -26,7 +26,8 @@ ANTHROPIC = {
 def every(kind: type[errors.EngineError]) -> Iterator[type[errors.EngineError]]:
     yield kind
     for below in kind.__subclasses__():
-        if below.__module__.startswith("providers."):
+        # A private kind of one module is shown as what it derives from.
+        if below.__module__.startswith("providers.") and not below.__name__.startswith("_"):
             yield from every(below)
 
 
