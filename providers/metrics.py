@@ -10,6 +10,10 @@ from prometheus_client import Counter, Gauge, Histogram
 from structlog import get_logger
 
 from providers.engine.call import AttemptRecord, AttemptStatus, Call, Tier
+from providers.engine.codes import CODES, TABLE
+from providers.engine.errors import InvalidRequest
+from providers.engine.filters.verdicts import LABELS
+from providers.engine.policy import FilterMode
 from providers.engine.ports import (
     BreakerChange,
     BreakerWord,
@@ -70,6 +74,14 @@ breaker_state = Gauge(
 breaker_changes = Counter(
     "gai_breaker_transitions_total", "Transitions, by the state entered.", [*_DEPLOYMENT, "state"]
 )
+filter_findings = Counter(
+    "gai_filter_findings_total",
+    "What the content filters found, and what was done; never the text.",
+    ["kind", "place", "action"],
+)
+validation_errors = Counter(
+    "gai_validation_errors_total", "Requests that validation refused.", ["code"]
+)
 tool_executions = Counter(
     "gai_tool_executions_total", "Calls of hosted tools by how they ended.", ["tool", "status"]
 )
@@ -100,6 +112,9 @@ cached_bytes = Histogram(
     "Answers that were kept, before they are packed.",
     buckets=(256, 1024, 4096, 16384, 65536),
 )
+
+
+_REFUSED = frozenset(kind.code for kind in TABLE if issubclass(kind, InvalidRequest))
 
 
 class _OfDeployment:
@@ -163,6 +178,8 @@ class Metrics:
 
     def call_ended(self, call: Call, error_code: str | None, duration_s: float) -> None:
         last = _answering(call)
+        if error_code in _REFUSED:
+            validation_errors.labels(CODES[error_code].guide).inc()
         counter, seconds = _ended(last.provider, last.model, error_code or "ok")
         counter.inc()
         seconds.observe(duration_s)
@@ -195,6 +212,11 @@ class Metrics:
         _of(*names).breaker.set(worst)
         if change.made_here:
             breaker_changes.labels(*names, change.after.value).inc()
+
+    def filter_found(self, kind: str, place: str, action: FilterMode, count: int) -> None:
+        # Names of a team's own patterns are theirs to choose: as labels they would never end.
+        known = kind if kind in LABELS else "custom"
+        filter_findings.labels(known, place, action.value).inc(count)
 
     def retry_denied(self, deployment: Deployment) -> None:
         retries_denied.labels(deployment.provider, deployment.model).inc()

@@ -8,6 +8,7 @@ from structlog import get_logger
 
 from providers.engine.call import AttemptRecord, Call, Tier
 from providers.engine.errors import Cancelled
+from providers.engine.policy import FilterMode
 from providers.engine.ports import BreakerChange, Observer
 from providers.engine.routes import Deployment
 from providers.engine.tools import Ran
@@ -49,6 +50,10 @@ class Observers:
         for observer in self.each:
             observer.answer_kept(size)
 
+    def filter_found(self, kind: str, place: str, action: FilterMode, count: int) -> None:
+        for observer in self.each:
+            observer.filter_found(kind, place, action, count)
+
 
 class CallLog:
     """A line for each call that failed; for every call where `GAIWEB_LOG_LEVEL` is DEBUG."""
@@ -77,6 +82,9 @@ class CallLog:
                 after=change.after.value,
                 reason=change.reason,
             )
+
+    def filter_found(self, kind: str, place: str, action: FilterMode, count: int) -> None:
+        log.info("filter_found", kind=kind, place=place, action=action.value, count=count)
 
     def retry_denied(self, deployment: Deployment) -> None:
         """Say nothing: the metrics count it."""

@@ -21,6 +21,7 @@ from opentelemetry.util.types import AttributeValue
 
 from providers.engine.call import AttemptRecord, AttemptStatus, Call, Caller
 from providers.engine.errors import Cancelled, EngineError
+from providers.engine.policy import FilterMode
 from providers.engine.ports import BreakerChange, UtcNow
 from providers.engine.request import CompletionRequest
 from providers.engine.routes import Deployment
@@ -123,6 +124,9 @@ class Tracing:
 
     def breaker_changed(self, deployment: Deployment, change: BreakerChange) -> None:
         """Say nothing: a transition belongs to no request."""
+
+    def filter_found(self, kind: str, place: str, action: FilterMode, count: int) -> None:
+        """Say nothing: it belongs to no attempt."""
 
     def retry_denied(self, deployment: Deployment) -> None:
         """Say nothing: the metrics count it."""

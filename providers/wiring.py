@@ -240,6 +240,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         circuits=shared.circuits if shared else None,
         limiter=shared.limiter if shared else None,
         most_steps=_most_steps(),
+        phone_regions=settings.GAIWEB.pii_phone_regions,
     )
     pool = await ledger_pool.connect(conninfo(), most=2)
     rows = KeyRows(pool)
@@ -247,7 +248,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
     verifier = KeyVerifier(
         find=rows.find, used=last_used.note, pepper=pepper(), now=loop.time, epoch=time.time
     )
-    return Wired(
+    wired = Wired(
         engine=engine,
         adapters=adapters,
         upstream=upstream,
@@ -259,6 +260,8 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         shared=shared,
         tracing=tracing,
     )
+    engine.filters.policies = engine.cache.policies = wired.policy_of
+    return wired
 
 
 def _tracing() -> Tracing | None:

@@ -22,6 +22,7 @@ from providers.engine.events import (
     ToolCalled,
     UsageReported,
 )
+from providers.engine.policy import FilterMode
 from providers.engine.ports import BreakerChange, Intent, Reservation
 from providers.engine.request import CompletionRequest, Message, Role, ToolCall
 from providers.engine.routes import Deployment, Route
@@ -203,6 +204,7 @@ class Recorder:
     breakers: list[tuple[str, str]] = field(default_factory=list)
     changes: list[BreakerChange] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
+    findings: list[tuple[str, str, str, int]] = field(default_factory=list)
     tools: list[Ran] = field(default_factory=list)
     asked: list[Tier | None] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
@@ -228,3 +230,6 @@ class Recorder:
 
     def answer_kept(self, size: int) -> None:
         self.kept.append(size)
+
+    def filter_found(self, kind: str, place: str, action: FilterMode, count: int) -> None:
+        self.findings.append((kind, place, action.value, count))

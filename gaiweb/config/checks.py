@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import SecretStr
 
 KEY_BYTES = 32
@@ -94,3 +95,12 @@ def masked(value: str) -> str:
         return "set"
     host = f"{parts.hostname or ''}:{parts.port}" if parts.port else parts.hostname or ""
     return f"{parts.scheme}://{host}{parts.path}"
+
+
+def regions(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Take the countries that have a numbering plan, as two capital letters."""
+    named = tuple(value.upper() for value in values)
+    unknown = [value for value in named if value not in SUPPORTED_REGIONS]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} is no country code; write two letters such as US")
+    return named

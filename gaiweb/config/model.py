@@ -132,6 +132,13 @@ class Config(BaseSettings):
         "GAIWEB_TRACED_PROVIDERS", (), "Providers whose attempts get spans; empty: all."
     )
 
+    pii_phone_regions: Words = _setting(
+        "GAIWEB_PII_PHONE_REGIONS",
+        ("US",),
+        "Countries whose telephone numbers the content filters know without their code.",
+        default_in_words="US",
+    )
+
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 
     _check_public_url = field_validator("public_url")(checks.public_url)
@@ -143,6 +150,7 @@ class Config(BaseSettings):
     _check_proxies = field_validator("trusted_proxies")(checks.networks)
     _check_secret_key = field_validator("secret_key")(checks.long_enough(32))
     _check_token = field_validator("metrics_token")(checks.long_enough(16))
+    _check_regions = field_validator("pii_phone_regions")(checks.regions)
     _check_ring = field_validator("key_ring")(checks.key_ring)
 
     @field_validator("data_dir")

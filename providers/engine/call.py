@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -131,6 +131,7 @@ class Call:
     a reservation of its own; their attempts are in `attempts` too. Empty: it is its own only step.
     `is_cache_only`: nothing may go upstream; a cached answer, also an old one, or `NotCached`.
     `hit` not None: it was answered from the cache, and costs nothing.
+    `screen` changes what a tool that runs here gives to the model; None: it stays as it is.
     """
 
     request: CompletionRequest
@@ -145,6 +146,7 @@ class Call:
     steps: list[Call] = field(default_factory=list["Call"])
     is_cache_only: bool = False
     hit: Hit | None = None
+    screen: Callable[[ToolResult], ToolResult] | None = None
 
     @property
     def id(self) -> UUID:

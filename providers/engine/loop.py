@@ -193,7 +193,8 @@ class _Run:
         results: list[ToolResulted] = []
         running = self._run_tools(heard)
         try:
-            async for resulted in running:
+            async for ran in running:
+                resulted = self._screened(ran)
                 results.append(resulted)
                 yield resulted
         finally:
@@ -222,6 +223,10 @@ class _Run:
         ours = [call for call in heard.calls if not heard.cut_by and not self._is_callers(call)]
         ended = partial(self._loop.tool_ended, self._call)
         return self._loop.runner.run_all(ours, self._hosted, ended)
+
+    def _screened(self, ran: ToolResulted) -> ToolResulted:
+        screen = self._call.screen
+        return ran if screen is None else replace(ran, result=screen(ran.result))
 
     def _is_callers(self, call: ToolCall) -> bool:
         return any(tool.name == call.name for tool in self._call.request.tools)

@@ -1,6 +1,7 @@
 """READ FIRST: the ordered steps of a prompt.
 
     validation       refuse what nobody could answer
+    filters          find what must not leave: flag, redact or block, by the team's policy
     caller_limits    how much a key, a person and a team may ask
     cache            an exact hit of the same team is answered here and costs nothing
     budget           hold the worst case, durably; book what it really was
@@ -70,6 +71,7 @@ from providers.engine.steps.cache import Limits as CacheLimits
 from providers.engine.steps.caller_limits import CallerLimits, Quotas
 from providers.engine.steps.dispatch import Dispatch
 from providers.engine.steps.fallback import Fallback
+from providers.engine.steps.filters import Filters
 from providers.engine.steps.rate_limit import RateLimit
 from providers.engine.steps.retry import Retry, RetryLimits
 from providers.engine.steps.structured import Structured
@@ -88,7 +90,8 @@ class Engine:
     `circuits` and `limiter` None: breakers and limits are this process's own. The limits of
     `breakers`, `retry`, `caller_limits` and `cache` may be replaced while it runs. `most_steps`: of
     one answer, whatever its request asks. `cache_tiers`, nearest first; none: nothing is kept.
-    `cache_secret` keys the digests of prompts.
+    `cache_secret` keys the digests of prompts. `policies` is asked for each prompt's team;
+    telephone numbers without a country code are taken to be from `phone_regions`.
     """
 
     adapters: Mapping[str, Adapter]
@@ -112,9 +115,11 @@ class Engine:
     cache_secret: bytes = b""
     cache_limits: CacheLimits = field(default_factory=CacheLimits)
     policies: Policies = lambda _: NO_POLICY
+    phone_regions: tuple[str, ...] = ("US",)
     breakers: Breakers = field(init=False)
     retry: Retry = field(init=False)
     caller_limits: CallerLimits = field(init=False)
+    filters: Filters = field(init=False)
     cache: Cache = field(init=False)
 
     def __post_init__(self) -> None:
@@ -163,8 +168,10 @@ class Engine:
             tool_ended=self.observer.tool_ended,
             most_steps=self.most_steps,
         )
+        self.filters = Filters(self.policies, self.observer.filter_found, self.phone_regions)
         call_steps: list[StepOpen[Call]] = [
             self.validation.open,
+            self.filters.open,
             self.caller_limits.open,
             loop.open,
             self.cache.open,

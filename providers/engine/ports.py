@@ -12,6 +12,7 @@ from uuid import UUID
 
 from providers.engine.call import Attempt, AttemptRecord, Call, Caller, Reply, Stream, Tier
 from providers.engine.embedding import EmbeddingReply
+from providers.engine.policy import FilterMode
 from providers.engine.routes import Deployment
 from providers.engine.tools import Ran
 
@@ -380,6 +381,13 @@ class Observer(Protocol):
     def tool_ended(self, call: Call, ran: Ran) -> None: ...
 
     def breaker_changed(self, deployment: Deployment, change: BreakerChange) -> None: ...
+
+    def filter_found(self, kind: str, place: str, action: FilterMode, count: int) -> None:
+        """Hear of finds of a detector's kind or a team's pattern, never of the text.
+
+        `place` is `input`, `output` or `tools`.
+        """
+        ...
 
     def retry_denied(self, deployment: Deployment) -> None:
         """Hear of a retry that was not made because its deployment had too many lately."""

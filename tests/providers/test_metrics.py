@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from prometheus_client import REGISTRY, generate_latest
 
 from providers.engine.call import AttemptRecord, AttemptStatus, Call
+from providers.engine.policy import FilterMode
 from providers.engine.ports import BreakerChange, BreakerWord, CircuitKey, Intent
 from providers.engine.routes import Route
 from providers.engine.usage import Usage
@@ -97,3 +98,22 @@ async def test_open_holds_are_a_gauge() -> None:
 
 def test_no_label_is_a_callers_text() -> None:
     assert b"canary" not in generate_latest()
+
+
+def test_what_filters_found_is_counted_by_kind_and_never_by_text() -> None:
+    metrics = Metrics()
+    labels = {"kind": "email", "place": "input", "action": "redact"}
+    before = value("gai_filter_findings_total", **labels)
+    own_before = value("gai_filter_findings_total", **{**labels, "kind": "custom"})
+    metrics.filter_found("email", "input", FilterMode.REDACT, 2)
+    metrics.filter_found("Case no", "input", FilterMode.REDACT, 1)
+    assert value("gai_filter_findings_total", **labels) == before + 2
+    assert value("gai_filter_findings_total", **{**labels, "kind": "custom"}) == own_before + 1
+
+
+def test_what_validation_refuses_is_counted_by_the_guides_code() -> None:
+    before = value("gai_validation_errors_total", code="TOO_MANY_MESSAGES")
+    call = a_call()
+    Metrics().call_ended(call, "too_many_messages", 0.1)
+    Metrics().call_ended(call, "upstream_timeout", 0.1)
+    assert value("gai_validation_errors_total", code="TOO_MANY_MESSAGES") == before + 1

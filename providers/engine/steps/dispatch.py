@@ -177,7 +177,8 @@ class _Progress:
             record.usage = self._best_known()
 
     def _cancelled(self) -> None:
-        self.record.error_code = Cancelled.code
+        # A step above that ended it early has said why.
+        self.record.error_code = self.record.error_code or Cancelled.code
         self.record.may_be_billed = True
         self._end(AttemptStatus.CANCELLED)
 
