@@ -13,6 +13,7 @@ from django.http import StreamingHttpResponse
 
 PING = b": ping\n\n"
 
+_SSE = "text/event-stream"
 LONGEST_NUMBER = 9
 T = TypeVar("T")
 
@@ -38,9 +39,9 @@ class EventStreamResponse(StreamingHttpResponse):
     comes back.
     """
 
-    def __init__(self, frames: Frames[Any]) -> None:
+    def __init__(self, frames: Frames[Any], content_type: str = _SSE) -> None:
         self._frames = frames
-        super().__init__(frames, content_type="text/event-stream")
+        super().__init__(frames, content_type=content_type)
         self["Cache-Control"] = "no-cache, no-transform"
         self["X-Accel-Buffering"] = "no"
         # A compressing middleware or proxy would hold the events back.
@@ -48,14 +49,19 @@ class EventStreamResponse(StreamingHttpResponse):
 
     @classmethod
     async def open(
-        cls, events: AsyncGenerator[T], *, render: Callable[[T], bytes], retry_ms: int = 1000
+        cls,
+        events: AsyncGenerator[T],
+        *,
+        render: Callable[[T], bytes],
+        retry_ms: int | None = 1000,
+        content_type: str = _SSE,
     ) -> EventStreamResponse:
         """Wait for the first event, so that a refusal rises before there is a status line."""
-        head = f"retry: {retry_ms}\n\n".encode()
+        head = b"" if retry_ms is None else f"retry: {retry_ms}\n\n".encode()
         with suppress(StopAsyncIteration):
             head += render(await anext(events))
         await sync_to_async(_give_connections_back)()
-        return cls(Frames(head, events, render))
+        return cls(Frames(head, events, render), content_type)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         # Django closes what this returns, which is not so for what lies behind the stock one.

@@ -108,6 +108,8 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "api:usage": C.OWN_AUTH,
     "api:budgets": C.OWN_AUTH,
     "api:health": C.OWN_AUTH,
+    "api:answers": C.OWN_AUTH,
+    "api:tools": C.OWN_AUTH,
     # settings
     "providers:settings": C.SEE_SETTINGS,
     "providers:providers": C.MANAGE_PROVIDERS,

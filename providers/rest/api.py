@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, cast
 
@@ -10,22 +11,26 @@ from ninja import NinjaAPI, Query
 from ninja.errors import AuthenticationError, ValidationError
 from structlog import get_logger
 
+from providers.engine.call import Caller
 from providers.engine.codes import row_of, shown
 from providers.engine.errors import EngineError, InvalidRequest, KeyInvalid
 from providers.reports.spending import Group
-from providers.rest import reads
+from providers.rest import answers, reads
+from providers.rest.answered import AnswerOut, ToolsOut
+from providers.rest.asked import AnswerIn
 from providers.rest.asker import Asker, asker_of
 from providers.rest.schemas import BudgetsOut, ErrorOut, HealthOut, MeOut, UsageOut
 
 log = get_logger(__name__)
 
 _LONGEST_DAYS = 366
+_NO_FIELDS = frozenset({"asked", "str"})
 _SIGN_IN = "Send `Authorization: Bearer gai_...` with a live key, or sign in."
 
 api = NinjaAPI(
     title="GAI Web",
     version="1",
-    description="Read-only. Send `Authorization: Bearer gai_...`, or be signed in.",
+    description="Send `Authorization: Bearer gai_...`, or be signed in.",
     urls_namespace="api",
     docs_url=None,
     openapi_url="openapi.json",
@@ -74,6 +79,31 @@ def health(request: HttpRequest) -> HealthOut:
     return reads.health(_asker(request))
 
 
+@api.post(
+    "/answers",
+    response={200: AnswerOut, **_REFUSALS},
+    url_name="answers",
+    summary="Ask a model, with tools that run here, and get the whole answer or its events",
+    auth=answers.who_asks,
+    openapi_extra={"x-streams": ["text/event-stream", "application/x-ndjson"]},
+)
+async def ask(request: HttpRequest, asked: AnswerIn) -> Any:
+    caller = cast("Caller", request.auth)  # type: ignore[attr-defined] # ninja puts it there
+    return await answers.answer(request, caller, asked)
+
+
+@api.get(
+    "/tools",
+    response={200: ToolsOut, **_REFUSALS},
+    url_name="tools",
+    summary="The tools that run here and that the asker may use",
+    auth=answers.who_reads,
+)
+async def tools(request: HttpRequest) -> ToolsOut:
+    caller = cast("Caller", request.auth)  # type: ignore[attr-defined] # ninja puts it there
+    return await answers.tools(caller)
+
+
 @api.exception_handler(EngineError)
 def _refused(request: HttpRequest, error: EngineError) -> HttpResponse:
     """Answer with the guide's code."""
@@ -88,9 +118,20 @@ def _nobody(request: HttpRequest, _: AuthenticationError) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, fault: ValidationError) -> HttpResponse:
-    first = fault.errors[0]
-    field = str(first["loc"][-1])
-    return _refused(request, InvalidRequest(f"{field}: {first['msg']}.", param=field))
+    # Of a union every choice complains; the one that got furthest was meant.
+    deepest = max(fault.errors, key=lambda each: len(each["loc"]))
+    path = _path(deepest["loc"])
+    return _refused(request, InvalidRequest(f"{path}: {deepest['msg']}.", param=path))
+
+
+def _path(places: Sequence[str | int]) -> str:
+    """Leave out what pydantic puts between fields and indices: where it looked, a union's types."""
+    fields = [
+        str(each)
+        for each in places[1:]
+        if isinstance(each, int) or (each.isidentifier() and each not in _NO_FIELDS)
+    ]
+    return ".".join(fields) or "body"
 
 
 @api.exception_handler(Exception)

@@ -31,7 +31,9 @@ class Operation:
     summary: str
     parameters: list[Field]
     description: str
+    body: list[Field]
     answer: list[Field]
+    streams: list[str]
     example: str
 
 
@@ -60,15 +62,26 @@ def _operation(
 ) -> Operation:
     answer = fields["responses"]["200"]["content"]["application/json"]["schema"]
     shape = _resolved(schema, answer)
+    sent = fields.get("requestBody", {}).get("content", {}).get("application/json", {})
     return Operation(
         method=method.upper(),
         path=path,
         summary=fields["summary"],
         parameters=[_parameter(schema, each) for each in fields.get("parameters", [])],
         description=shape.get("description", ""),
+        body=list(_fields(schema, _resolved(schema, sent["schema"]))) if sent else [],
         answer=list(_fields(schema, shape)),
-        example=f'curl -H "Authorization: Bearer gai_..." {origin}{path}',
+        streams=fields.get("x-streams", []),
+        example=_example(origin + path, schema, sent.get("schema")),
     )
+
+
+def _example(url: str, schema: Mapping[str, Any], sent: Mapping[str, Any] | None) -> str:
+    example = f'curl -H "Authorization: Bearer gai_..." {url}'
+    if sent is None:
+        return example
+    body = json.dumps(_resolved(schema, sent)["example"])
+    return f"{example} \\\n  -H 'Content-Type: application/json' -d '{body}'"
 
 
 def _parameter(schema: Mapping[str, Any], fields: Mapping[str, Any]) -> Field:
@@ -89,11 +102,19 @@ def _fields(schema: Mapping[str, Any], shape: Mapping[str, Any], depth: int = 0)
 
 
 def _kind(schema: Mapping[str, Any], shape: Mapping[str, Any]) -> str:
-    inner = _resolved(schema, _without_null(shape))
+    """Name the type; of a union all of its own, told apart by `type` where they are objects."""
+    choices = shape.get("anyOf", [])
+    if choices:
+        kinds = [_kind(schema, each) for each in choices if each.get("type") != "null"]
+        is_optional = len(kinds) < len(choices)
+        return " or ".join([*kinds, *(["null"] if is_optional else [])])
+    if "discriminator" in shape:
+        return "part (" + ", ".join(shape["discriminator"]["mapping"]) + ")"
+    inner = _resolved(schema, shape)
+    if "enum" in inner:
+        return " | ".join(map(str, inner["enum"]))
     kind = str(inner.get("format") or inner.get("type", "object"))
-    if kind == "array":
-        kind = f"list of {_kind(schema, inner['items'])}"
-    return f"{kind} or null" if inner is not _resolved(schema, shape) else kind
+    return f"list of {_kind(schema, inner['items'])}" if kind == "array" else kind
 
 
 def _without_null(shape: Mapping[str, Any]) -> Mapping[str, Any]:
