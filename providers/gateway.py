@@ -14,13 +14,14 @@ from structlog import get_logger
 
 from providers import credentials, metrics, wiring
 from providers.catalog import environment
+from providers.catalog.presets import address_of
 from providers.catalog.snapshot import RouteInfo
 from providers.credentials import Checked
 from providers.engine.call import Answer, Caller, Source
 from providers.engine.errors import LedgerUnavailable, UnknownModel, UpstreamError
 from providers.engine.ports import BreakerState
 from providers.engine.request import CompletionRequest, Tool
-from providers.engine.routes import KINDS, Deployment
+from providers.engine.routes import Deployment
 from providers.models import Provider
 from providers.state.shared import Sharing
 
@@ -179,7 +180,7 @@ def _nameless(provider: Provider) -> Deployment:
         provider=provider.name,
         kind=provider.kind,
         model="",
-        base_url=provider.base_url or KINDS[provider.kind].base_url,
+        base_url=address_of(provider),
         is_local=provider.is_local,
     )
 

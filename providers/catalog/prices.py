@@ -12,6 +12,7 @@ import genai_prices
 from django.utils import timezone
 from genai_prices import data_snapshot
 
+from providers.catalog.presets import address_of
 from providers.engine.usage import Price
 from providers.models import Deployment
 from providers.models import Price as PriceRow
@@ -45,7 +46,7 @@ def price_of(deployment: Deployment, now: datetime | None = None) -> Price | Non
     provider = deployment.provider
     if provider.kind == "demo":
         return FREE
-    return published(provider.kind, provider.base_url, deployment.model, now)
+    return published(provider.kind, address_of(provider), deployment.model, now)
 
 
 def published(kind: str, base_url: str, model: str, now: datetime) -> Price | None:

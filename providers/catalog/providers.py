@@ -9,7 +9,8 @@ from django.db import transaction
 
 from providers import credentials
 from providers.catalog.faults import CatalogError
-from providers.engine.routes import KINDS
+from providers.catalog.presets import address_of, preset_of
+from providers.engine.presets import PRESETS, choices, kind_of
 from providers.models import Credential, Provider, User
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -27,20 +28,23 @@ def add_provider(
 ) -> Provider:
     """Make the provider, or bring an existing one of that name to these values.
 
-    `base_url` empty: the kind's own. `secret` None: keep the one that is stored, which never
-    follows a provider to another address. Raises CatalogError, RingUnreadable.
+    `kind` is a wire format or a preset, `base_url` empty: its own. `secret` None: keep the one that
+    is stored, which never follows a provider to another address.
+    Raises CatalogError, RingUnreadable.
     """
-    address = _checked(name, kind, base_url, is_local=is_local)
+    wanted = _drafted(name, kind, base_url, is_local=is_local)
     with transaction.atomic():
         provider = Provider.objects.select_for_update().filter(name=name).first()
-        if provider is None:
-            provider = Provider(name=name, kind=kind)
-        _refuse_unsuitable(provider, kind, address, secret)
-        provider.base_url, provider.is_local, provider.is_enabled = address, is_local, True
+        if provider is not None:
+            _refuse_unsuitable(provider, wanted, secret)
+            _bring(provider, wanted)
+        else:
+            provider = wanted
         provider.save()
         if secret is not None:
+            _check_secret(secret)
             credentials.replace(provider=provider, secret=secret.strip(), by=by)
-        elif KINDS[kind].needs_key and not is_local and not _has_credential(provider):
+        elif _lacks_key(provider):
             raise CatalogError(
                 f"A provider of kind {kind} needs a key. Name the variable that holds it, or mark "
                 "the provider local if it asks for none.",
@@ -51,8 +55,9 @@ def add_provider(
 
 def draft(*, kind: str, base_url: str, is_local: bool) -> Provider:
     """Make a provider that is not saved, for a live test of its values. Raises CatalogError."""
-    address = _checked("draft", kind, base_url, is_local=is_local)
-    return Provider(name="The provider", kind=kind, base_url=address, is_local=is_local)
+    provider = _drafted("draft", kind, base_url, is_local=is_local)
+    provider.name = "The provider"
+    return provider
 
 
 def set_enabled(provider: Provider, *, is_enabled: bool) -> None:
@@ -84,19 +89,33 @@ def remove_provider(provider: Provider) -> None:
     provider.delete()
 
 
-def _checked(name: str, kind: str, base_url: str, *, is_local: bool) -> str:
+def _drafted(name: str, choice: str, base_url: str, *, is_local: bool) -> Provider:
     if not _NAME.fullmatch(name):
         raise CatalogError(
             "A provider's name has small letters, digits, - and _, at most 64.", field="name"
         )
-    if kind not in KINDS:
-        raise CatalogError(f"Unknown kind {kind!r}. Known: {', '.join(KINDS)}.", field="kind")
+    if choice not in choices():
+        raise CatalogError(f"Unknown kind {choice!r}. Known: {', '.join(choices())}.", field="kind")
+    kind, preset = kind_of(choice), choice if choice in PRESETS else ""
     address = base_url.strip().rstrip("/")
+    provider = Provider(name=name, kind=kind, preset=preset, base_url=address, is_local=is_local)
     if address:
         _check_address(address, is_local=is_local)
-    elif KINDS[kind].needs_key and not KINDS[kind].base_url:
-        raise CatalogError(f"A provider of kind {kind} needs a base URL.", field="base_url")
-    return address
+    else:
+        # Its usual address is in one's own network, whatever the box says.
+        provider.is_local = is_local or preset_of(provider).is_local
+    return provider
+
+
+def _bring(provider: Provider, wanted: Provider) -> None:
+    for field in ("preset", "base_url", "is_local"):
+        setattr(provider, field, getattr(wanted, field))
+    provider.is_enabled = True
+
+
+def _lacks_key(provider: Provider) -> bool:
+    needs = preset_of(provider).needs_key and not provider.is_local
+    return needs and not _has_credential(provider)
 
 
 def _check_address(address: str, *, is_local: bool) -> None:
@@ -120,25 +139,28 @@ def _check_address(address: str, *, is_local: bool) -> None:
         )
 
 
-def _refuse_unsuitable(provider: Provider, kind: str, address: str, secret: str | None) -> None:
+def _refuse_unsuitable(provider: Provider, wanted: Provider, secret: str | None) -> None:
     if provider.from_environment:
         raise CatalogError(
             f"{provider.name} comes from the environment and is changed there. "
             "Choose another name.",
             field="name",
         )
-    if provider.kind != kind:
+    if provider.kind != wanted.kind:
         raise CatalogError(
             f"{provider.name} is of kind {provider.kind}. Choose another name for a new provider.",
             field="kind",
         )
-    if secret is not None and not 0 < len(secret.strip()) <= _LONGEST_SECRET:
-        raise CatalogError("The key is empty or far too long.", field="key")
-    if secret is None and provider.base_url != address and _has_credential(provider):
+    if secret is None and address_of(provider) != address_of(wanted) and _has_credential(provider):
         raise CatalogError(
             "The stored key belongs to the old address. Give the key again for the new one.",
             field="key",
         )
+
+
+def _check_secret(secret: str) -> None:
+    if not 0 < len(secret.strip()) <= _LONGEST_SECRET:
+        raise CatalogError("The key is empty or far too long.", field="key")
 
 
 def _has_credential(provider: Provider) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Prefetch
 
+from providers.catalog.presets import preset_of
 from providers.catalog.prices import price_of
 from providers.engine import routes as engine
 from providers.models import Deployment, Route, RouteTarget
@@ -67,14 +68,16 @@ def deployment(row: Deployment, limits: Limits) -> engine.Deployment:
         values["requests_per_second"] = row.requests_per_second
     if row.burst is not None:
         values["burst"] = row.burst
+    preset = preset_of(provider)
+    values["options"] = {**preset.options, **values.get("options", {})}
     if not provider.has_faults:
-        values["options"] = {**values.get("options", {}), "faults": "off"}
+        values["options"]["faults"] = "off"
     return engine.Deployment(
         id=row.pk,
         provider=provider.name,
         kind=provider.kind,
         model=row.model,
-        base_url=provider.base_url or engine.KINDS[provider.kind].base_url,
+        base_url=provider.base_url or preset.base_url,
         is_local=provider.is_local,
         price=price_of(row),
         max_output_tokens=row.max_output_tokens,

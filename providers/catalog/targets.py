@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from providers.catalog.faults import CatalogError
+from providers.catalog.presets import address_of
 from providers.catalog.prices import FREE, price_of, published
 from providers.catalog.routes import OwnPrice, add_route, set_max_output, set_price
 from providers.engine.usage import Price
@@ -79,7 +80,7 @@ def price_known(provider: Provider, model: str) -> Price | None:
         return price_of(deployment)
     if provider.kind == "demo":
         return FREE
-    return published(provider.kind, provider.base_url, model, timezone.now())
+    return published(provider.kind, address_of(provider), model, timezone.now())
 
 
 def own_price(provider: Provider, model: str) -> PriceRow | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -12,14 +12,16 @@ from django.db import transaction
 from providers.catalog.faults import CatalogError
 from providers.catalog.providers import add_provider
 from providers.catalog.routes import OwnPrice, add_route, lead_demo_route
+from providers.engine.presets import PRESETS
 from providers.models import Provider, Route, User
 
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """`key_prefix` is how its keys begin, `model` a cheap one to begin with; empty: not known.
+    """`kind` is a wire format or a preset. `key_prefix` is how its keys begin, `model` a cheap one
+    to begin with; empty: not known.
 
-    `asks_address`: it has no address of its own.
+    `asks_address`: it may be anywhere; `address` is where it usually is. `is_common`: shown first.
     """
 
     id: str
@@ -29,20 +31,30 @@ class Vendor:
     key_prefix: str = ""
     model: str = ""
     asks_address: bool = False
+    is_common: bool = False
+
+    @property
+    def address(self) -> str:
+        return PRESETS[self.kind].base_url if self.kind in PRESETS else ""
+
+
+def _preset(name: str, words: str, key_prefix: str = "", model: str = "") -> Vendor:
+    preset = PRESETS[name]
+    return Vendor(name, preset.label, words, name, key_prefix, model, asks_address=preset.is_local)
 
 
 _CARDS = (
     Vendor(
-        "demo", "Demo provider", "No key, free, made for trying. Answers stream at once.", "demo"
+        "demo",
+        "Demo provider",
+        "No key, free, made for trying. Answers stream at once.",
+        "demo",
+        is_common=True,
     ),
-    Vendor("openai", "OpenAI", "GPT models, with your key.", "openai_chat", "sk-", "gpt-4o-mini"),
-    Vendor(
-        "anthropic",
-        "Anthropic",
-        "Claude models, with your key.",
-        "anthropic_messages",
-        "sk-ant-",
-        "claude-haiku-4-5",
+    replace(_preset("openai", "GPT models, with your key.", "sk-", "gpt-4o-mini"), is_common=True),
+    replace(
+        _preset("anthropic", "Claude models, with your key.", "sk-ant-", "claude-haiku-4-5"),
+        is_common=True,
     ),
     Vendor(
         "gemini",
@@ -51,14 +63,27 @@ _CARDS = (
         "gemini",
         "AIza",
         "gemini-2.5-flash",
+        is_common=True,
     ),
     Vendor(
         "compatible",
         "OpenAI-compatible",
-        "Groq, OpenRouter, vLLM, Ollama: whatever speaks OpenAI's API.",
+        "Any server that speaks OpenAI's API, by its address.",
         "openai_chat",
         asks_address=True,
+        is_common=True,
     ),
+    _preset("groq", "Open models, very fast.", "gsk_", "llama-3.1-8b-instant"),
+    _preset("openrouter", "Models of many makers.", "sk-or-", "openai/gpt-4o-mini"),
+    _preset("together", "Open models."),
+    _preset("fireworks", "Open models.", "fw_"),
+    _preset("deepseek", "DeepSeek's own models."),
+    _preset("xai", "Grok models.", "xai-"),
+    _preset("mistral", "Mistral's own models.", "", "mistral-small-latest"),
+    _preset("ollama", "A server of your own, by its own wire."),
+    _preset("vllm", "A server of your own."),
+    _preset("llamacpp", "A server of your own."),
+    _preset("lmstudio", "On a computer of your own."),
 )
 VENDORS: Mapping[str, Vendor] = {vendor.id: vendor for vendor in _CARDS}
 
@@ -105,7 +130,7 @@ def _route(provider: Provider, wanted: Connection) -> Route:
 
 def _name(vendor: Vendor, address: str) -> str:
     """Name a compatible server after its host: `groq` for api.groq.com, `local` for an IP."""
-    if not vendor.asks_address:
+    if not vendor.asks_address or vendor.kind in PRESETS:
         return vendor.id
     try:
         host = urlsplit(address).hostname or ""

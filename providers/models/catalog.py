@@ -11,12 +11,14 @@ from django.utils import timezone
 class Provider(models.Model):
     """A company or server with an API. `kind` is an adapter's; `is_local` allows private addresses.
 
+    `preset` is the well-known vendor that was chosen; empty: only the wire format was.
     `from_environment`: made from a key in the environment; pages show it and do not edit it.
     `has_faults`: the demo's faulty models fail, for practice; nobody else's read it.
     """
 
     name = models.SlugField(max_length=64, unique=True)
     kind = models.CharField(max_length=32)
+    preset = models.CharField(max_length=32, blank=True)
     base_url = models.URLField(max_length=500, blank=True)
     is_local = models.BooleanField(default=False)
     is_enabled = models.BooleanField(default=True)

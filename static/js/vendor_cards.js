@@ -10,9 +10,10 @@ document.addEventListener("input", (event) => {
   if (!form || event.target.name !== "key") return;
   const chosen = form.querySelector('input[name="vendor"]:checked');
   const card = fitting(event.target.value.trim(), form.querySelectorAll('input[name="vendor"]'));
-  // Compatible servers have keys of every shape: their card stays.
-  if (!card || card === chosen || chosen?.value === "compatible") return;
+  // A vendor whose keys have every shape stays chosen.
+  if (!card || card === chosen || (chosen && !chosen.dataset.keyPrefix)) return;
   card.checked = true;
+  card.closest("details")?.setAttribute("open", "");
   card.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
@@ -24,4 +25,6 @@ document.addEventListener("change", (event) => {
   if (name && (name.value === "" || vendors.includes(name.value))) name.value = event.target.value;
   const model = form.querySelector('input[name="model"]');
   if (model) model.value = event.target.dataset.model ?? "";
+  const address = form.querySelector('input[name="base_url"]');
+  if (address) address.placeholder = event.target.dataset.address ?? "";
 });

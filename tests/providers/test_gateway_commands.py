@@ -50,6 +50,21 @@ def test_a_provider_is_added_with_the_key_of_a_variable(acme: None) -> None:
     assert Provider.objects.count() == Credential.objects.count() == 1
 
 
+def test_a_vendor_is_named_instead_of_its_wire_and_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GROQ_KEY", "gsk_canary")
+    told = run("provider", "add", "fast", "--kind", "groq", "--key-env", "GROQ_KEY")
+    assert told["base_url"] == "https://api.groq.com/openai/v1"
+    provider = Provider.objects.get()
+    assert (provider.kind, provider.preset, provider.base_url) == ("openai_chat", "groq", "")
+
+
+def test_a_server_of_ones_own_needs_neither_address_nor_key_nor_flag() -> None:
+    told = run("provider", "add", "mine", "--kind", "vllm")
+    assert (told["base_url"], told["local"]) == ("http://localhost:8000/v1", True)
+
+
 def test_the_demo_provider_brings_its_route() -> None:
     assert run("provider", "add", "demo", "--kind", "demo")["route"] == "demo"
     assert run("provider", "add", "demo", "--kind", "demo")["route"] == "demo"

@@ -9,8 +9,9 @@ from django.core.management.base import CommandError
 
 from providers import catalog
 from providers.catalog.faults import CatalogError
+from providers.catalog.presets import address_of
 from providers.credentials.ring import RingUnreadable
-from providers.engine.routes import KINDS
+from providers.engine.presets import choices
 from providers.management.command import ScriptCommand
 
 
@@ -20,7 +21,9 @@ class Command(ScriptCommand):
     def add_actions(self, actions: Any) -> None:
         add = self.action(actions, "add", "Add a provider, or bring it to these values.")
         add.add_argument("name", metavar="NAME")
-        add.add_argument("--kind", required=True, choices=list(KINDS))
+        add.add_argument(
+            "--kind", required=True, choices=choices(), help="a wire format, or a vendor by name"
+        )
         add.add_argument("--base-url", default="", help="empty: the kind's own")
         add.add_argument(
             "--key-env", metavar="VAR", help="environment variable that holds the provider's key"
@@ -48,7 +51,7 @@ class Command(ScriptCommand):
         value = {
             "provider": provider.name,
             "kind": provider.kind,
-            "base_url": provider.base_url or KINDS[kind].base_url,
+            "base_url": address_of(provider),
             "local": provider.is_local,
             "route": route.name if route else None,
         }

@@ -19,9 +19,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from providers import catalog, gateway
 from providers.catalog import providers as verbs
+from providers.catalog.presets import address_of, preset_of
 from providers.catalog.vendors import VENDORS, Vendor
 from providers.credentials import Checked
-from providers.engine.routes import DEMO_MODELS, KINDS
+from providers.engine.routes import DEMO_MODELS
 from providers.health.probe import record
 from providers.models import Credential, Probe, Provider
 from providers.people.standing import standing_of
@@ -64,6 +65,7 @@ class NewForm(ConnectionForm):
 
     @property
     def kind(self) -> str:
+        """The wire format or preset of the chosen card."""
         return VENDORS[self.cleaned_data["vendor"]].kind
 
     @property
@@ -148,7 +150,7 @@ def edit(request: HttpRequest, provider_id: int) -> HttpResponse:
         try:
             catalog.add_provider(
                 name=provider.name,
-                kind=provider.kind,
+                kind=provider.preset or provider.kind,
                 by=standing_of(request).user,
                 **_values(form),
             )
@@ -170,9 +172,7 @@ async def test(request: HttpRequest) -> HttpResponse:
     form.fields["name"].required = False
     if not form.is_valid():
         return await _answer(request, _not_asked("Choose what to connect."))
-    kind, secret = KINDS[form.kind], form.cleaned_data["key"]
-    if kind.needs_key and not secret and not form.address["is_local"]:
-        return await _answer(request, _not_asked("Paste a key, then test it."))
+    secret = form.cleaned_data["key"]
     return await _answer(request, await _try(form.kind, form.address, secret))
 
 
@@ -184,7 +184,7 @@ async def check(request: HttpRequest, provider_id: int) -> HttpResponse:
     provider = await aget_object_or_404(Provider, pk=provider_id)
     form = ConnectionForm(request.POST)
     if form.is_valid() and form.cleaned_data["key"]:
-        tried = await _try(provider.kind, form.address, form.cleaned_data["key"])
+        tried = await _try(provider.preset or provider.kind, form.address, form.cleaned_data["key"])
         return await _answer(request, tried)
     checked = await gateway.check_saved(provider)
     await sync_to_async(_keep)(provider, checked)
@@ -196,6 +196,8 @@ async def _try(kind: str, address: dict[str, Any], secret: str) -> Checked:
         draft = verbs.draft(kind=kind, **address)
     except catalog.CatalogError as fault:
         return _not_asked(fault.message)
+    if not secret and preset_of(draft).needs_key and not draft.is_local:
+        return _not_asked("Paste a key, then test it.")
     return await gateway.check_key(draft, secret or None)
 
 
@@ -258,16 +260,16 @@ def _providers() -> Any:
 
 
 def _row(provider: Provider) -> Row:
-    kind = KINDS[provider.kind]
+    preset = preset_of(provider)
     keys: list[Credential] = provider.own_credentials  # type: ignore[attr-defined]  # prefetched
     probes = Probe.objects.filter(deployment__provider=provider).order_by("-at", "-pk")
     return Row(
         id=provider.pk,
         name=provider.name,
-        kind=kind.label,
-        address=provider.base_url or kind.base_url,
+        kind=preset.label,
+        address=address_of(provider),
         key=next(iter(keys), None),
-        needs_key=kind.needs_key and not provider.is_local,
+        needs_key=preset.needs_key and not provider.is_local,
         is_enabled=provider.is_enabled,
         from_environment=provider.from_environment,
         models=[deployment.model for deployment in provider.deployments.all()],

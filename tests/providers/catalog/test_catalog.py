@@ -150,3 +150,40 @@ def test_the_demo_provider_comes_with_its_route() -> None:
     assert catalog.lead_demo_route(demo) == catalog.lead_demo_route(demo)
     info = snapshot.read(no_limits).infos[0]
     assert (info.name, info.kind, info.is_priced) == ("demo", "demo", True)
+
+
+def test_the_quirks_of_a_preset_reach_its_deployments_at_any_address() -> None:
+    catalog.add_provider(
+        name="m", kind="mistral", base_url="https://proxy.example/v1", secret="sk-1"
+    )
+    catalog.add_route(name="small", targets=["m/mistral-small-latest"])
+    (deployment,) = (
+        snapshot.read(lambda row: {"options": {"organization": "o"}}).routes["small"].deployments
+    )
+    assert deployment.base_url == "https://proxy.example/v1"
+    assert deployment.options["stream_options"] == "off"
+    assert deployment.options["organization"] == "o"
+
+
+def test_a_provider_made_before_there_were_presets_gets_its_vendors_quirks() -> None:
+    provider = catalog.add_provider(name="openai", kind="openai_chat", secret="sk-1")
+    assert provider.preset == ""
+    catalog.add_route(name="gpt", targets=["openai/gpt-4o-mini"])
+    (deployment,) = snapshot.read(lambda row: {}).routes["gpt"].deployments
+    assert deployment.base_url == "https://api.openai.com/v1"
+    assert deployment.options["developer_role"] == "on"
+    assert deployment.price is not None
+
+
+def test_a_stored_key_never_follows_to_another_vendor() -> None:
+    catalog.add_provider(name="x", kind="openai", secret="sk-1")
+    with pytest.raises(catalog.CatalogError, match="old address"):
+        catalog.add_provider(name="x", kind="groq")
+
+
+def test_the_price_is_the_vendors_whose_preset_it_is() -> None:
+    catalog.add_provider(name="x", kind="groq", secret="sk-1")
+    catalog.add_route(name="fast", targets=["x/llama-3.1-8b-instant"])
+    (deployment,) = snapshot.read(lambda row: {}).routes["fast"].deployments
+    assert deployment.price is not None
+    assert "groq/" in deployment.price.version

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from providers import catalog
 from providers.catalog import environment, snapshot
+from providers.catalog.vendors import VENDORS
+from providers.engine.presets import PRESETS
 from providers.models import Provider
 from tests.providers.people.conftest import World
 from tests.providers.views.conftest import As
@@ -121,3 +123,31 @@ def test_only_the_demo_fails_to_order(world: World, as_user: As):
     answer = as_user(world.otto).post(f"/settings/providers/{provider.pk}/faults/")
 
     assert answer.status_code == 404
+
+
+def test_a_vendors_card_is_enough_to_connect_it_and_its_page_names_it(world: World, as_user: As):
+    client = as_user(world.otto)
+    client.post("/settings/providers/new/", {"vendor": "groq", "name": "groq", "key": "gsk_1"})
+    provider = Provider.objects.get()
+    page = client.get(f"/settings/providers/{provider.pk}/").content.decode()
+    assert (provider.kind, provider.preset) == ("openai_chat", "groq")
+    assert "<p>Groq</p>" in page
+
+    client.post(f"/settings/providers/{provider.pk}/", {"base_url": "", "key": ""})
+    provider.refresh_from_db()
+    assert provider.preset == "groq"
+
+
+def test_a_local_server_is_connected_without_address_or_key(world: World, as_user: As):
+    as_user(world.otto).post("/settings/providers/new/", {"vendor": "lmstudio", "name": "studio"})
+    provider = Provider.objects.get()
+    assert (provider.preset, provider.is_local) == ("lmstudio", True)
+
+
+def test_every_vendor_has_a_card_and_the_chosen_one_is_in_sight(world: World, as_user: As):
+    client = as_user(world.otto)
+    page = client.get("/settings/providers/new/?vendor=mistral").content.decode()
+    assert all(f'value="{vendor}"' in page for vendor in VENDORS)
+    assert set(PRESETS) <= set(VENDORS)
+    assert '<details class="more" open>' in page
+    assert '<details class="more">' in client.get("/settings/providers/new/").content.decode()

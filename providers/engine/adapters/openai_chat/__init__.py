@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from providers.engine.adapters.openai_chat.decode import models_in, plain_events, stream_events
-from providers.engine.adapters.openai_chat.encode import KIND, encoded
+from providers.engine.adapters.openai_chat.encode import encoded
 from providers.engine.adapters.openai_chat.errors import error_from
+from providers.engine.adapters.openai_chat.messages import KIND
 from providers.engine.call import Attempt, Call, Reply
 from providers.engine.failures import request_id
 from providers.engine.request import Image

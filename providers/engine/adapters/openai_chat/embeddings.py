@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from providers.engine.adapters.openai_chat.encode import KIND
 from providers.engine.adapters.openai_chat.errors import error_from
+from providers.engine.adapters.openai_chat.messages import KIND
 from providers.engine.embedding import EmbeddingReply, Vector
 from providers.engine.errors import UpstreamGarbled
 from providers.engine.failures import request_id
