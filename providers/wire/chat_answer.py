@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 
 from providers.engine.events import (
+    Citation,
+    Citations,
     Event,
     Finish,
     FinishReason,
@@ -71,15 +73,14 @@ class Chunks:
     def of(self, event: Event) -> bytes:
         """Write the event's chunk; empty for what this wire does not carry."""
         match event:
-            case TextDelta(text):
+            case TextDelta(text, is_refusal=False):
                 return self._before_text + orjson.dumps(text) + self._after_text
-            case ReasoningDelta(text):
-                return self._delta({"reasoning_content": text})
             case Finish(reason):
                 return self._delta({}, reason)
             case ToolCallDelta() | ToolCalled():
                 return self._tool(event)
-        return b""
+        said = _said(event)
+        return self._delta(said) if said else b""
 
     def usage(self, usage: Usage, cost_nano: int | None) -> bytes:
         return sse({**self._head, "choices": [], "usage": usage_body(usage, cost_nano)})
@@ -101,11 +102,15 @@ class Chunks:
         return self._fragment(event) if isinstance(event, ToolCallDelta) else self._whole(event)
 
     def _whole(self, event: ToolCalled) -> bytes:
-        """Only for a call that came without fragments; else its client has it already."""
-        if event.index in self._tool_calls:
-            return b""
+        """Send what came without fragments, and the seal, which only the whole call has."""
         call = event.call
-        return self._fragment(ToolCallDelta(event.index, call.arguments, call.id, call.name))
+        is_known = event.index in self._tool_calls
+        whole = ToolCallDelta(event.index, call.arguments, call.id, call.name)
+        sent = b"" if is_known else self._fragment(whole)
+        if call.signature is None:
+            return sent
+        rest = {"index": event.index, "function": {"arguments": ""}, **_sealed(call)}
+        return sent + self._delta({"tool_calls": [rest]})
 
 
 @dataclass(slots=True)
@@ -113,17 +118,21 @@ class Gathered:
     """A whole answer, event by event."""
 
     text: list[str] = field(default_factory=list)
+    refusal: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     tool_calls: dict[int, ToolCall] = field(default_factory=dict)
+    citations: list[Citation] = field(default_factory=list)
     reason: FinishReason = FinishReason.STOP
 
     def add(self, event: Event) -> None:
         if isinstance(event, TextDelta):
-            self.text.append(event.text)
+            (self.refusal if event.is_refusal else self.text).append(event.text)
         elif isinstance(event, ReasoningDelta):
             self.reasoning.append(event.text)
         elif isinstance(event, ToolCalled):
             self.tool_calls[event.index] = event.call
+        elif isinstance(event, Citations):
+            self.citations += event.items
         elif isinstance(event, Finish):
             self.reason = event.reason
 
@@ -138,11 +147,14 @@ class Gathered:
         }
 
     def _message(self) -> dict[str, Any]:
+        is_elsewhere = bool(self.tool_calls or self.refusal)
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": "".join(self.text) if self.text or not self.tool_calls else None,
-            "refusal": None,
+            "content": "".join(self.text) if self.text or not is_elsewhere else None,
+            "refusal": "".join(self.refusal) or None,
         }
+        if self.citations:
+            message["annotations"] = [_annotation(item) for item in self.citations]
         if self.reasoning:
             message["reasoning_content"] = "".join(self.reasoning)
         if self.tool_calls:
@@ -152,6 +164,37 @@ class Gathered:
         return message
 
 
+def _said(event: Event) -> dict[str, Any]:
+    match event:
+        case TextDelta(text):
+            return {"refusal": text}
+        case ReasoningDelta(text) if text:
+            return {"reasoning_content": text}
+        case Citations(items):
+            return {"annotations": [_annotation(item) for item in items]}
+        case _:
+            return {}
+
+
 def _tool_call(call: ToolCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": call.arguments}
-    return {"id": call.id, "type": "function", "function": function}
+    return {"id": call.id, "type": "function", "function": function, **_sealed(call)}
+
+
+def _sealed(call: ToolCall) -> dict[str, Any]:
+    """Put Gemini's seal where Google's own compatible endpoint has it; a client sends it back."""
+    if call.signature is None:
+        return {}
+    return {"extra_content": {"google": {"thought_signature": call.signature}}}
+
+
+def _annotation(citation: Citation) -> dict[str, Any]:
+    """Source: OpenAI, API reference, `annotations` of a message."""
+    said = {
+        "url": citation.url,
+        "title": citation.title,
+        "start_index": citation.start,
+        "end_index": citation.end,
+    }
+    known = {name: value for name, value in said.items() if value is not None}
+    return {"type": "url_citation", "url_citation": known}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from providers.engine.errors import InvalidRequest
-from providers.engine.request import Image, Message, Part, Role, Text, ToolCall, ToolResult
+from providers.engine.request import Message, Part, Refusal, Role, Text, ToolCall, ToolResult
+from providers.wire.chat_parts import parts
 from providers.wire.fields import items, mapping, text
 
 
@@ -27,43 +28,27 @@ def _message(value: Any, path: str) -> Message:
         ) from None
     if role is Role.TOOL:
         return Message(role, (_tool_result(fields, path),))
-    parts = _parts(fields.get("content"), f"{path}.content")
+    found = parts(fields.get("content"), f"{path}.content")
     if role is Role.ASSISTANT:
-        parts += _tool_calls(fields.get("tool_calls"), f"{path}.tool_calls")
-    if not parts:
+        found = _own_words(fields, path, found)
+    if not found:
         raise InvalidRequest(f"`{path}.content` is missing.", param=f"{path}.content")
-    return Message(role, parts)
+    return Message(role, found)
 
 
-def _parts(value: Any, path: str) -> tuple[Part, ...]:
-    if isinstance(value, str):
-        return (Text(value),)
-    if value is None:
-        return ()
-    return tuple(_part(each, f"{path}.{n}") for n, each in enumerate(items(value, path)))
-
-
-def _part(value: Any, path: str) -> Part:
-    fields = mapping(value, path)
-    kind = text(fields.get("type"), f"{path}.type")
-    if kind == "text":
-        return Text(text(fields.get("text"), f"{path}.text"))
-    if kind == "refusal":
-        return Text(text(fields.get("refusal"), f"{path}.refusal"))
-    if kind == "image_url":
-        image = mapping(fields.get("image_url"), f"{path}.image_url")
-        return Image(text(image.get("url"), f"{path}.image_url.url"))
-    raise InvalidRequest(
-        f"`{path}.type` must be `text` or `image_url`; others are not supported yet.",
-        param=f"{path}.type",
-    )
+def _own_words(fields: dict[str, Any], path: str, said: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Put a model's refusal and its calls beside what it said."""
+    refusal = fields.get("refusal")
+    if refusal is not None:
+        said += (Refusal(text(refusal, f"{path}.refusal")),)
+    return said + _tool_calls(fields.get("tool_calls"), f"{path}.tool_calls")
 
 
 def _tool_result(fields: dict[str, Any], path: str) -> ToolResult:
-    parts = _parts(fields.get("content"), f"{path}.content")
+    found = parts(fields.get("content"), f"{path}.content")
     return ToolResult(
         call_id=text(fields.get("tool_call_id"), f"{path}.tool_call_id"),
-        content="".join(part.text for part in parts if isinstance(part, Text)),
+        content="".join(part.text for part in found if isinstance(part, Text)),
     )
 
 
@@ -80,4 +65,19 @@ def _tool_call(value: Any, path: str) -> ToolCall:
         id=text(fields.get("id"), f"{path}.id"),
         name=text(function.get("name"), f"{path}.function.name"),
         arguments=text(function.get("arguments"), f"{path}.function.arguments"),
+        signature=_seal(fields, path),
     )
+
+
+def _seal(fields: dict[str, Any], path: str) -> str | None:
+    """Read Gemini's seal of the call, where Google's own compatible endpoint puts it.
+
+    Source: Google, "Thought signatures", OpenAI compatibility.
+    """
+    extra = fields.get("extra_content")
+    google = mapping(extra, f"{path}.extra_content").get("google") if extra is not None else None
+    if google is None:
+        return None
+    where = f"{path}.extra_content.google"
+    seal = mapping(google, where).get("thought_signature")
+    return None if seal is None else text(seal, f"{where}.thought_signature")

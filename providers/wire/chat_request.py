@@ -14,11 +14,12 @@ from uuid import UUID
 import orjson
 
 from providers.engine.errors import InvalidRequest
-from providers.engine.request import CompletionRequest, RawBody, Tool
+from providers.engine.request import CompletionRequest, Effort, RawBody, ResponseSchema, Tool
 from providers.wire.chat_messages import messages
 from providers.wire.fields import boolean, integer, items, mapping, number, optional, text
 
 WIRE = "openai_chat"
+_EFFORTS = {str(effort): effort for effort in Effort}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ def parse(body: bytes, request_id: UUID, traceparent: str | None = None) -> Chat
     """Raise InvalidRequest with the path of the faulty field."""
     fields = _object(body)
     _refuse_unsupported(fields)
+    # Ours, not OpenAI's: who reads the raw body must not send it on.
+    options = _provider_options(fields.pop("provider_options", None))
     stream = optional(fields, "stream", boolean) or False
     request = CompletionRequest(
         id=request_id,
@@ -43,8 +46,11 @@ def parse(body: bytes, request_id: UUID, traceparent: str | None = None) -> Chat
         seed=optional(fields, "seed", integer),
         tools=_tools(fields.get("tools")),
         tool_choice=_tool_choice(fields.get("tool_choice")),
+        response_schema=_schema(fields.get("response_format")),
+        effort=_effort(fields.get("reasoning_effort")),
         choices=_choices(fields),
         stream=stream,
+        provider_options=options,
         metadata=_metadata(fields.get("metadata")),
         traceparent=traceparent,
         raw=RawBody(wire=WIRE, body=fields, headers={}, size=len(body)),
@@ -104,6 +110,7 @@ def _tool(value: Any, path: str) -> Tool:
         description=optional(function, "description", text) or "",
         parameters=optional(function, "parameters", mapping)
         or {"type": "object", "properties": {}},
+        strict=optional(function, "strict", boolean) or False,
     )
 
 
@@ -112,6 +119,44 @@ def _tool_choice(value: Any) -> str | None:
         return value
     function = mapping(mapping(value, "tool_choice").get("function"), "tool_choice.function")
     return text(function.get("name"), "tool_choice.function.name")
+
+
+def _schema(value: Any) -> ResponseSchema | None:
+    if value is None:
+        return None
+    fields = mapping(value, "response_format")
+    kind = text(fields.get("type"), "response_format.type")
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        return ResponseSchema()
+    if kind != "json_schema":
+        raise InvalidRequest(
+            "`response_format.type` must be `text`, `json_object` or `json_schema`.",
+            param="response_format.type",
+        )
+    path = "response_format.json_schema"
+    wanted = mapping(fields.get("json_schema"), path)
+    return ResponseSchema(
+        schema=mapping(wanted.get("schema"), f"{path}.schema"),
+        name=text(wanted.get("name"), f"{path}.name"),
+        strict=optional(wanted, "strict", boolean) or False,
+    )
+
+
+def _effort(value: Any) -> Effort | None:
+    """Read the nearest that we know; a word of one provider alone stays in the raw body."""
+    if value is None:
+        return None
+    word = text(value, "reasoning_effort")
+    return Effort.HIGH if word in {"xhigh", "max"} else _EFFORTS.get(word)
+
+
+def _provider_options(value: Any) -> dict[str, dict[str, Any]]:
+    if value is None:
+        return {}
+    named = mapping(value, "provider_options").items()
+    return {name: mapping(each, f"provider_options.{name}") for name, each in named}
 
 
 def _metadata(value: Any) -> dict[str, str]:

@@ -9,6 +9,8 @@ import orjson
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from providers.engine.events import (
+    Citation,
+    Citations,
     Event,
     Finish,
     FinishReason,
@@ -93,6 +95,53 @@ def test_only_the_first_fragment_of_a_tool_call_names_it() -> None:
 def test_a_call_that_came_whole_is_sent_as_one_fragment() -> None:
     chunks = chunks_of(ToolCalled(0, ToolCall("a", "add", "{}")))
     assert chunks[1]["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+def test_the_seal_of_a_call_follows_it_in_chunks_and_stands_in_the_whole_answer() -> None:
+    sealed = ToolCalled(0, ToolCall("a", "add", "{}", "seal"))
+    _, fragment, rest = chunks_of(ToolCallDelta(0, "{}", "a", "add"), sealed)
+    extra = {"google": {"thought_signature": "seal"}}
+    assert "extra_content" not in fragment["choices"][0]["delta"]["tool_calls"][0]
+    assert rest["choices"][0]["delta"]["tool_calls"] == [
+        {"index": 0, "function": {"arguments": ""}, "extra_content": extra}
+    ]
+    gathered = Gathered()
+    gathered.add(sealed)
+    (call,) = gathered.body(REQUEST, 7)["choices"][0]["message"]["tool_calls"]
+    assert call["extra_content"] == extra
+
+
+def test_a_refusal_is_no_content() -> None:
+    refused = TextDelta("No.", is_refusal=True)
+    assert chunks_of(refused)[1]["choices"][0]["delta"] == {"refusal": "No."}
+    gathered = Gathered()
+    gathered.add(refused)
+    message = gathered.body(REQUEST, 7)["choices"][0]["message"]
+    assert (message["content"], message["refusal"]) == (None, "No.")
+
+
+def test_citations_are_annotations() -> None:
+    cited = Citations((Citation("https://a.example", "A", "", 0, 3), Citation("https://b.example")))
+    notes = [
+        {
+            "type": "url_citation",
+            "url_citation": {
+                "url": "https://a.example",
+                "title": "A",
+                "start_index": 0,
+                "end_index": 3,
+            },
+        },
+        {"type": "url_citation", "url_citation": {"url": "https://b.example", "title": ""}},
+    ]
+    assert chunks_of(cited)[1]["choices"][0]["delta"]["annotations"] == notes
+    gathered = Gathered()
+    gathered.add(cited)
+    assert gathered.body(REQUEST, 7)["choices"][0]["message"]["annotations"] == notes
+
+
+def test_a_seal_without_a_thought_is_no_chunk() -> None:
+    assert len(chunks_of(ReasoningDelta(""))) == 1
 
 
 def test_what_this_wire_does_not_carry_is_left_out() -> None:
