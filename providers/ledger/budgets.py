@@ -130,7 +130,9 @@ def _user(email: str) -> ScopeRef:
     for user in User.objects.filter(email__iexact=email):
         return ScopeRef(Scope.USER, user.pk, user.email)
     raise InvalidBudget(
-        "scope", f"There is no user '{email}'. Add them with: manage.py member add --email {email}"
+        "scope",
+        f"There is no user '{email}'. "
+        f"Add them: manage.py member add --email {email} --team TEAM --role member",
     )
 
 

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from providers.models import Credential, Price, Provider, Route, Team, User, VirtualKey
+from providers.models import (
+    Credential,
+    Membership,
+    Price,
+    Provider,
+    Route,
+    Team,
+    User,
+    VirtualKey,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +128,17 @@ def test_a_key_is_shown_once_and_rotated_on_demand(ben: User, team: Team) -> Non
         run(*words)
     assert run(*words, "--rotate")["key"] != told["key"]
     assert VirtualKey.objects.filter(revoked_at=None).count() == 1
+
+
+def test_a_key_without_a_team_says_which_there_are(ben: User, cleo: User) -> None:
+    words = f"key issue --user {ben.email} --name laptop".split()
+    User.objects.update(active_team=None)
+    Membership.objects.create(team=cleo.memberships.get().team, user=ben)
+    with pytest.raises(CommandError, match=r"--team: .*one of builders, strangers"):
+        run(*words)
+    Membership.objects.filter(user=ben).delete()
+    with pytest.raises(CommandError, match=r"--team: .*member add --email ben@example.org --team"):
+        run(*words)
 
 
 def test_words_are_for_people_and_json_for_scripts(ben: User) -> None:

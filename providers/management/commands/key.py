@@ -53,11 +53,15 @@ def _team(user: User, name: str | None) -> Team:
             known = ", ".join(Team.objects.order_by("slug").values_list("slug", flat=True))
             raise CommandError(f"--team: there is no team {name!r}. Known: {known or 'none yet'}.")
         return team
-    teams = list(Team.objects.filter(memberships__user=user).order_by("slug")[:2])
+    teams = list(Team.objects.filter(memberships__user=user).order_by("slug"))
     if len(teams) == 1:
         return teams[0]
     if user.active_team is not None:
         return user.active_team
+    if teams:
+        names = ", ".join(team.slug for team in teams)
+        raise CommandError(f"--team: {user.email} is in several teams; name one of {names}.")
     raise CommandError(
-        f"--team: {user.email} is in {'several teams' if teams else 'no team'}; name one."
+        f"--team: {user.email} is in no team. "
+        f"Add them: manage.py member add --email {user.email} --team TEAM --role member"
     )

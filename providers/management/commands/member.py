@@ -53,7 +53,9 @@ def _link(email: str) -> dict[str, Any]:
     user = User.objects.filter(email=email.strip().lower()).first()
     if user is None:
         raise PeopleError(
-            f"Nobody has the address {email!r}. Add them with `member add`.", field="email"
+            f"Nobody has the address {email!r}. "
+            f"Add them: manage.py member add --email {email} --team TEAM --role member",
+            field="email",
         )
     return {"email": user.email, "invitation": _address(accounts.password_link(user))}
 

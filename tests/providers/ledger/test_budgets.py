@@ -48,7 +48,7 @@ def test_the_command_speaks_json(books: Books) -> None:
     [
         (["--scope", "team:Ghost", "--limit", "1"], "--scope: There is no team 'Ghost'. Teams: S"),
         (["--scope", "tribe:x", "--limit", "1"], "--scope: Unknown scope 'tribe:x'. Use org, "),
-        (["--scope", "user:a@b.c", "--limit", "1"], "member add --email a@b.c"),
+        (["--scope", "user:a@b.c", "--limit", "1"], "member add --email a@b.c --team TEAM --role"),
         (["--scope", "key:gai_x", "--limit", "1"], "no key with the prefix 'gai_x'"),
         (["--scope", "org", "--limit", "ten"], "--limit: 'ten' is not an amount of dollars"),
         (["--scope", "org", "--limit", "-1"], "--limit: The limit must lie between"),
