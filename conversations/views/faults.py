@@ -58,5 +58,5 @@ def _charged(generation: Generation, error: dict[str, Any]) -> str:
     if generation.cost_nano is not None:
         return "It was charged:"
     if error["code"] == "interrupted":
-        return "What had arrived is charged by estimate once its hold expires."
+        return "The most it can have cost stays held, and is booked within a quarter of an hour."
     return "Nothing was booked for it."
