@@ -31,7 +31,7 @@ from providers.views.sign_in import BACKEND
 class OwnerForm(PageForm):
     email = forms.EmailField(
         label="E-mail address",
-        help_text="Your name here. Nothing is sent to it.",
+        help_text="You sign in with it. Nothing is sent to it.",
         widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
     password = forms.CharField(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from allauth.account.forms import LoginForm
 from django import forms
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +20,14 @@ from providers.people.standing import standing_of
 from providers.people.teams import choose_team as choose
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+class SignInForm(LoginForm):  # type: ignore[misc]  # untyped library
+    def __init__(self, *words: Any, **fields: Any) -> None:
+        super().__init__(*words, **fields)
+        self.fields["login"].label = "E-mail address"
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)
 
 
 class PasswordForm(forms.Form):

@@ -85,7 +85,7 @@ def test_a_pasted_key_chooses_its_card_and_is_tested_at_once(
         "bootstrap", "--email", "ada@example.org", "--password-env", "P", P="a long pass phrase"
     )
     visitor.goto(f"{fresh.url}/sign-in/?next=/setup/provider/")
-    visitor.get_by_label("Email").fill("ada@example.org")
+    visitor.get_by_label("E-mail address").fill("ada@example.org")
     visitor.get_by_label("Password").fill("a long pass phrase")
     visitor.get_by_role("button", name="Sign in").click()
 
