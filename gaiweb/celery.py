@@ -31,6 +31,7 @@ def _broker() -> dict[str, Any]:
     return {
         # The host means nothing here; without one kombu warns.
         "broker_url": "filesystem://localhost//",
+        "broker_transport": "gaiweb.broker:Transport",
         "broker_transport_options": {
             # The same folder both ways: senders and workers are on one machine.
             "data_folder_in": str(folder / "messages"),
