@@ -16,6 +16,7 @@ BEAT: dict[str, float] = {
     "providers.tasks.expire_reservations": 30.0,
     "providers.tasks.probe_deployments": 60.0,
     "conversations.tasks.sweep": 3600.0,
+    "providers.tasks.sweep_health": 3600.0,
 }
 
 

@@ -149,10 +149,10 @@ def stop_running() -> None:
 
 
 async def start() -> None:
-    """Follow the environment and connect; a database that is away is tried again on demand."""
+    """Follow the environment, connect and watch; a database that is away is tried on demand."""
     try:
         await asyncio.to_thread(wiring.closing, environment.sync)
-        await wiring.here()
+        await wiring.watch_here()
     except (DatabaseError, LedgerUnavailable) as fault:
         log.warning("gateway_waits_for_database", fault=type(fault).__name__)
     _settle_heap()

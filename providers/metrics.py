@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -91,6 +91,17 @@ tool_seconds = Histogram(
 shared_state = Gauge(
     "gai_shared_state_up",
     "1: breakers and limits are shared through Redis; 0: Redis is away, each process counts alone.",
+    multiprocess_mode="livemin",
+)
+degradation_level = Gauge(
+    "gai_degradation_level",
+    "0 full, 1 simplified, 2 essential, 3 emergency; for teams without limits of their own.",
+    multiprocess_mode="livemax",
+)
+health_score = Gauge(
+    "gai_health_score",
+    "0 to 1; of the system where provider and model are empty.",
+    _DEPLOYMENT,
     multiprocess_mode="livemin",
 )
 ledger_seconds = Histogram(
@@ -226,6 +237,17 @@ class Metrics:
 
     def answer_kept(self, size: int) -> None:
         cached_bytes.observe(size)
+
+
+def measure_health(
+    level: int, system: float | None, scores: Iterable[tuple[Deployment, float]]
+) -> None:
+    """Show what this process goes by; `system` None: nobody has judged yet."""
+    degradation_level.set(level)
+    if system is not None:
+        health_score.labels("", "").set(system)
+    for deployment, score in scores:
+        health_score.labels(deployment.provider, deployment.model).set(score)
 
 
 @dataclass(frozen=True, slots=True)

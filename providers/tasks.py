@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_shutdown
+from django.conf import settings
 from django.utils import timezone
 
 from providers import gateway
-from providers.health import probe
+from providers.health import history, probe
 from providers.ledger import recovery
 
 _PROBES_WITHIN_S = 60.0
@@ -24,6 +26,13 @@ def expire_reservations() -> int:
 @shared_task(ignore_result=True)
 def probe_deployments() -> None:
     probe.record(gateway.run(gateway.probe_all(), _PROBES_WITHIN_S))
+
+
+@shared_task(ignore_result=True)
+def sweep_health() -> int:
+    """Forget scores, levels and transitions past their days; answers how many rows."""
+    days = settings.GAIWEB.health.kept_days
+    return history.sweep(timezone.now(), timedelta(days=days))
 
 
 @worker_shutdown.connect

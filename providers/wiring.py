@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import psycopg
 from django.conf import settings
@@ -31,11 +32,17 @@ from providers.engine.errors import LedgerUnavailable
 from providers.engine.pipeline import Engine
 from providers.engine.policy import NONE as NO_POLICY
 from providers.engine.policy import Policy
-from providers.engine.ports import Adapter, BreakerLimits
+from providers.engine.ports import Adapter, BreakerChange, BreakerLimits
+from providers.engine.routes import Deployment
 from providers.engine.steps.caller_limits import Quota, Quotas
 from providers.engine.steps.retry import RetryLimits
 from providers.engine.steps.validation import Validation
 from providers.engine.upstream import Upstream
+from providers.health.in_force import Caps
+from providers.health.ladder import Ladder
+from providers.health.live import Live, Numbers
+from providers.health.score import Weights
+from providers.health.watch import Watch
 from providers.ledger import pool as ledger_pool
 from providers.ledger.postgres import PostgresLedger
 from providers.metrics import MeasuredLedger, Metrics
@@ -44,7 +51,7 @@ from providers.policies import snapshot as policies
 from providers.state.changes import Changes
 from providers.state.open_calls import OpenCalls
 from providers.state.own_loop import OwnLoop
-from providers.state.shared import Shared
+from providers.state.shared import Shared, Sharing
 from providers.tools.toolbox import Toolbox
 from providers.tracing import Tracing, headers_here
 from providers.virtual_keys import KeyVerifier
@@ -52,6 +59,7 @@ from providers.virtual_keys.rows import KeyRows, LastUsed, Pool
 from providers.virtual_keys.secret import pepper
 
 T = TypeVar("T")
+BreakerChanged = Callable[[Deployment, BreakerChange], None]
 log = get_logger(__name__)
 
 _FLUSH_S = 30.0
@@ -61,6 +69,11 @@ _CATALOG = frozenset(
 )
 _CREDENTIALS = frozenset({"providers_credential", "providers_provider"})
 _POLICIES = frozenset({"providers_teampolicy"})
+_LEVELS = frozenset({
+    "providers_healthstate",
+    "providers_leveloverride",
+    "providers_breakerorder",
+})
 _KEYS = frozenset({"providers_virtualkey", "providers_user", "providers_membership"})
 
 
@@ -83,7 +96,24 @@ class Wired:
     policies: Mapping[int, Policy] = field(default_factory=dict)
     open_calls: OpenCalls = field(default_factory=OpenCalls)
     changes: Changes = field(init=False)
+    live: Live = field(init=False)
+    watch: Watch = field(init=False)
     flushing: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self.live = Live(
+            world=self,
+            breakers=self.engine.breakers,
+            numbers=_numbers,
+            in_thread=_in_thread,
+            now=timezone.now,
+            cache_is_away=self._redis_is_away,
+        )
+        self.watch = Watch(conninfo(), self.live.judge, lambda: _numbers().every_s)
+        self.live.hurry = self.watch.hurry
+        self.engine.degradation.in_force = self.live.for_team
+        breakers = self.engine.breakers
+        breakers.changed = _both(breakers.changed, self.live.breaker_changed)
 
     async def start(self) -> None:
         self.changes = Changes(
@@ -92,6 +122,7 @@ class Wired:
                 _CATALOG: self.read_catalog,
                 _CREDENTIALS: self.read_credentials,
                 _POLICIES: self.read_policies,
+                _LEVELS: self.live.read_levels,
                 _KEYS: self.forget_keys,
             },
         )
@@ -100,6 +131,7 @@ class Wired:
         await self.read_catalog()
         await self.read_credentials()
         await self.read_policies()
+        await self.live.read_levels()
         await self.changes.start()
         self.flushing = asyncio.create_task(self._keep_flushing(), name="last-used")
 
@@ -107,12 +139,14 @@ class Wired:
         """Settle and write what waits, then close every connection."""
         if self.flushing is not None:
             self.flushing.cancel()
+        await self.watch.stop()
         await self.changes.stop()
         # The server has cancelled what was left; each still has to reach its settlement.
         if not await self.open_calls.ended(_LAST_CALLS_S):
             log.warning("calls_left_to_expiry")
         await self.engine.drain()
         await self.last_used.flush()
+        await self.live.drain()
         await self.abandon()
 
     async def abandon(self) -> None:
@@ -135,6 +169,9 @@ class Wired:
     def policy_of(self, team_id: int | None) -> Policy:
         return NO_POLICY if team_id is None else self.policies.get(team_id, NO_POLICY)
 
+    def _redis_is_away(self) -> bool:
+        return self.shared is not None and self.shared.sharing is Sharing.AWAY
+
     async def forget_keys(self) -> None:
         self.verifier.forget()
 
@@ -146,6 +183,7 @@ class Wired:
 
 _wired: WeakKeyDictionary[asyncio.AbstractEventLoop, Wired] = WeakKeyDictionary()
 _wiring: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Wired]] = WeakKeyDictionary()
+_watching: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 _own_loop = OwnLoop()
 
 
@@ -164,6 +202,12 @@ async def here() -> Wired:
 def all_here() -> list[Wired]:
     """List what the loops of this process use; for reading from any thread."""
     return list(_wired.values())
+
+
+async def watch_here() -> None:
+    """Judge health from this loop whenever no other process does. Raises LedgerUnavailable."""
+    _watching.add(asyncio.get_running_loop())
+    (await here()).watch.start()
 
 
 async def close() -> None:
@@ -204,6 +248,8 @@ async def _make(loop: asyncio.AbstractEventLoop) -> Wired:
     finally:
         _wiring.pop(loop, None)
     _wired[loop] = wired
+    if loop in _watching:
+        wired.watch.start()
     return wired
 
 
@@ -290,6 +336,53 @@ def _validation() -> Validation:
 def _most_steps() -> int:
     features = settings.GAIWEB.features
     return int(features.max_steps_per_user) if features.enable_multi_step else 1
+
+
+def _both(first: BreakerChanged, second: BreakerChanged) -> BreakerChanged:
+    def tell(deployment: Deployment, change: BreakerChange) -> None:
+        first(deployment, change)
+        second(deployment, change)
+
+    return tell
+
+
+async def _in_thread(read: Any, *arguments: Any) -> Any:
+    return await asyncio.to_thread(closing, read, *arguments)
+
+
+def _numbers() -> Numbers:
+    health, ladder = settings.GAIWEB.health, settings.GAIWEB.degradation
+    return Numbers(
+        ladder=Ladder(
+            ladder.simplified_below,
+            ladder.essential_below,
+            ladder.emergency_below,
+            ladder.margin,
+            ladder.dwell_s,
+        ),
+        weights=Weights(
+            few=health.few,
+            error=health.weight_error,
+            limit=health.weight_limit,
+            repaired=health.weight_repaired,
+            latency=health.weight_latency,
+            open=health.weight_open,
+            half_open=health.weight_half_open,
+            saturation=health.weight_saturation,
+            database=health.weight_database,
+            cache=health.weight_cache,
+        ),
+        caps=Caps(
+            simplified_tokens=ladder.simplified_tokens,
+            essential_tokens=ladder.essential_tokens,
+            fast_route=ladder.fast_route,
+            retry_after_s=ladder.retry_after_s,
+        ),
+        every_s=health.every_s,
+        window=timedelta(seconds=health.window_s),
+        capacity=health.capacity,
+        automatic=ladder.automatic,
+    )
 
 
 def _breaker_limits() -> BreakerLimits:

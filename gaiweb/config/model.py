@@ -15,6 +15,7 @@ from pydantic_settings import (
 
 from gaiweb.config import checks, names
 from gaiweb.config.groups import Callers, Calls, Features, Provider, Tracing, default_providers
+from gaiweb.config.health import Degradation, Health
 from gaiweb.config.providers import PROVIDER_KINDS, EnvironmentProvider, provider_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -131,6 +132,8 @@ class Config(BaseSettings):
     traced_providers: Words = _setting(
         "GAIWEB_TRACED_PROVIDERS", (), "Providers whose attempts get spans; empty: all."
     )
+    health: Health = _group("GAIWEB_HEALTH_", Health())
+    degradation: Degradation = _group("GAIWEB_DEGRADATION_", Degradation())
 
     pii_phone_regions: Words = _setting(
         "GAIWEB_PII_PHONE_REGIONS",

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from providers.engine.errors import Remaining, UpstreamError
 from providers.engine.events import Event, Notice
+from providers.engine.levels import Level
 from providers.engine.request import (
     Audio,
     CompletionRequest,
@@ -132,6 +133,7 @@ class Call:
     `is_cache_only`: nothing may go upstream; a cached answer, also an old one, or `NotCached`.
     `hit` not None: it was answered from the cache, and costs nothing.
     `screen` changes what a tool that runs here gives to the model; None: it stays as it is.
+    `level` is what was in force when it passed.
     """
 
     request: CompletionRequest
@@ -147,10 +149,16 @@ class Call:
     is_cache_only: bool = False
     hit: Hit | None = None
     screen: Callable[[ToolResult], ToolResult] | None = None
+    level: Level = Level.FULL
 
     @property
     def id(self) -> UUID:
         return self.request.id
+
+    @property
+    def worst_level(self) -> Level:
+        """Of all steps, where there are several."""
+        return max([self.level, *(step.level for step in self.steps)], key=lambda one: one.rank)
 
     def is_fallback(self, deployment: Deployment) -> bool:
         """Tell whether another deployment was to answer."""

@@ -233,6 +233,15 @@ TABLE: Mapping[type[engine.EngineError], Row] = MappingProxyType({
     engine.NotCached: _upstream(
         503, "not_cached", _OVER, F.GATEWAY, "No answer is kept that could be given now"
     ),
+    engine.ServiceDegraded: Row(
+        "SERVICE_DEGRADED",
+        503,
+        _SERVER,
+        "service_degraded",
+        _OVER,
+        F.NOBODY_LEFT,
+        "Reduced mode: only saved answers are given",
+    ),
     engine.LedgerUnavailable: _upstream(
         503, "ledger_unavailable", _API, F.GATEWAY, "The spending could not be recorded"
     ),
@@ -316,6 +325,8 @@ def _context(error: engine.EngineError) -> dict[str, object]:
             facts["attempts"] = [
                 {"deployment": name, "code": cause.code} for name, cause in failures
             ]
+        case engine.ServiceDegraded(health_score=score):
+            facts["health_score"] = score
         case _:
             pass
     return facts

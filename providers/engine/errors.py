@@ -13,6 +13,7 @@ EngineError
 ├── NoDeploymentAvailable       keeps every attempt's failure
 ├── AnswerInvalid               the model did not keep to the schema
 ├── NotCached                   nothing may go upstream, and no answer is kept
+├── ServiceDegraded             emergency level, and no answer kept or predefined
 ├── LedgerUnavailable           no paid call without a durable hold
 ├── ServerStopping              told to end, and the time to drain is over
 └── Cancelled                   the caller went away; nobody's failure
@@ -306,6 +307,19 @@ class NotCached(EngineError):
 
     code = "not_cached"
     may_retry = True
+
+
+class ServiceDegraded(EngineError):
+    """`health_score` 0..1; None: an operator has set the level before anything was judged."""
+
+    code = "service_degraded"
+    may_retry = True
+
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, health_score: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.health_score = health_score
 
 
 class LedgerUnavailable(EngineError):

@@ -3,6 +3,7 @@
     validation       refuse what nobody could answer
     filters          find what must not leave: flag, redact or block, by the team's policy
     caller_limits    how much a key, a person and a team may ask
+    degradation      ask for less, or for nothing, while the installation does badly
     cache            an exact hit of the same team is answered here and costs nothing
     budget           hold the worst case, durably; book what it really was
     fallback         a call becomes attempts: the deployments that can take it, in order
@@ -13,7 +14,7 @@
     rate_limit       stay under a deployment's own limits
     dispatch         secret, adapter, the commit at the first content event, the journal
 
-Between the caller's limits and the budget stands the tool loop (loop.py): an answer of several
+Between the caller's limits and degradation stands the tool loop (loop.py): an answer of several
 steps passes what is below it once for each of them.
 
 Each step is an async context manager that sees only the rest of the chain. It acts while the
@@ -69,6 +70,7 @@ from providers.engine.steps.budget import Budget
 from providers.engine.steps.cache import Cache
 from providers.engine.steps.cache import Limits as CacheLimits
 from providers.engine.steps.caller_limits import CallerLimits, Quotas
+from providers.engine.steps.degradation import Degradation
 from providers.engine.steps.dispatch import Dispatch
 from providers.engine.steps.fallback import Fallback
 from providers.engine.steps.filters import Filters
@@ -87,11 +89,11 @@ class Engine:
 
     `open_timeout_s` is what opening an answer may take in all, retries and fallbacks included;
     each deployment of a route gets its slice. `hold_ttl_s` must outlast the longest answer.
-    `circuits` and `limiter` None: breakers and limits are this process's own. The limits of
-    `breakers`, `retry`, `caller_limits` and `cache` may be replaced while it runs. `most_steps`: of
-    one answer, whatever its request asks. `cache_tiers`, nearest first; none: nothing is kept.
-    `cache_secret` keys the digests of prompts. `policies` is asked for each prompt's team;
-    telephone numbers without a country code are taken to be from `phone_regions`.
+    `circuits` and `limiter` None: breakers and limits are this process's own. What `breakers`,
+    `retry`, `caller_limits`, `degradation` and `cache` go by may be replaced while it runs.
+    `most_steps`: of one answer, whatever its request asks. `cache_tiers`, nearest first; none:
+    nothing is kept. `cache_secret` keys the digests of prompts. `policies` is asked for each
+    prompt's team; telephone numbers without a country code are taken to be from `phone_regions`.
     """
 
     adapters: Mapping[str, Adapter]
@@ -120,6 +122,7 @@ class Engine:
     retry: Retry = field(init=False)
     caller_limits: CallerLimits = field(init=False)
     filters: Filters = field(init=False)
+    degradation: Degradation = field(init=False)
     cache: Cache = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +138,7 @@ class Engine:
             changed=self.observer.breaker_changed,
             limits=self.breaker_limits,
         )
+        self.degradation = Degradation(self.utcnow)
         self.cache = Cache(
             ledger=self.ledger,
             observer=self.observer,
@@ -174,6 +178,7 @@ class Engine:
             self.filters.open,
             self.caller_limits.open,
             loop.open,
+            self.degradation.open,
             self.cache.open,
             self._budget.open,
         ]

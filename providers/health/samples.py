@@ -10,12 +10,12 @@ from uuid import UUID
 from django.db import connection
 
 from providers.health.faults import JUDGED
+from providers.health.score import FEW
 
 FIVE_MINUTES = timedelta(minutes=5)
 HOUR = timedelta(hours=1)
 LOOKBACK = timedelta(days=7)
 """How far back the last success and the last error are looked for."""
-FEW = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,8 @@ class HealthState(models.Model):
     """The one row that every process goes by, written by the one that judges.
 
     `score` 0..1; None: nobody has judged yet. `teams` holds `{team id: {level, since}}` of teams
-    with limits of their own. `deductions` explain the score, see `providers.health.score`.
-    `deployments` holds `{deployment id: score}`.
+    with limits of their own. `deductions` explain the score, see `providers.health.score`;
+    `deployments` and `providers` hold those of each, by id and by name.
     """
 
     level = models.CharField(max_length=12, choices=Level, default=Level.FULL)
@@ -56,6 +56,7 @@ class HealthState(models.Model):
     deductions = models.JSONField(default=list)
     teams = models.JSONField(default=dict)
     deployments = models.JSONField(default=dict)
+    providers = models.JSONField(default=dict)
     judged_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -160,8 +161,8 @@ class BreakerChange(models.Model):
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="+")
     at = models.DateTimeField()
-    before = models.CharField(max_length=12)
-    after = models.CharField(max_length=12)
+    before = models.CharField(max_length=20)
+    after = models.CharField(max_length=20)
     reason = models.CharField(max_length=500, blank=True)
     actor = models.CharField(max_length=254, blank=True)
 

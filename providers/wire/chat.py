@@ -14,7 +14,7 @@ from providers.engine.events import Event
 from providers.engine.usage import dollars
 from providers.wire.chat_answer import DONE, Chunks, Gathered, sse, usage_body
 from providers.wire.chat_request import ChatRequest, parse
-from providers.wire.errors import STOPPING, internal_body, limit_headers, openai_body
+from providers.wire.errors import STOPPING, internal_body, level_headers, limit_headers, openai_body
 from providers.wire.http import Exchange, Headers, Heart
 
 log = get_logger(__name__)
@@ -117,4 +117,5 @@ def _answer_headers(answer: Answer) -> Headers:
         (b"x-gai-attempts", str(len(answer.call.attempts)).encode()),
         (b"x-gai-fallback", b"true" if answer.is_fallback else b"false"),
         *limit_headers(answer.call.remaining),
+        *level_headers(answer.call.worst_level),
     ]

@@ -12,7 +12,9 @@ from providers.engine.errors import (
     RateLimited,
     Remaining,
     ServerStopping,
+    ServiceDegraded,
 )
+from providers.engine.levels import Level
 
 STOPPING = ServerStopping("The server is being restarted. Ask again in a moment.", retry_after_s=2)
 
@@ -42,7 +44,14 @@ def retry_headers(error: EngineError) -> list[tuple[bytes, bytes]]:
     headers.append((b"x-should-retry", b"true" if may_retry else b"false"))
     if isinstance(error, RateLimited):
         headers += limit_headers(error.remaining)
+    if isinstance(error, ServiceDegraded):
+        headers += level_headers(Level.EMERGENCY)
     return headers
+
+
+def level_headers(level: Level) -> list[tuple[bytes, bytes]]:
+    """Say that the answer is less than was asked for, and how much less."""
+    return [] if level is Level.FULL else [(b"x-gai-degradation", level.encode())]
 
 
 def limit_headers(remaining: Iterable[Remaining]) -> list[tuple[bytes, bytes]]:

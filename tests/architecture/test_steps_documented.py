@@ -23,7 +23,7 @@ def test_steps_are_composed_in_the_order_listed() -> None:
     source = inspect.getsource(pipeline.Engine.__post_init__)
     call_steps = re.findall(r"self\.(\w+)\.open,", source[source.index("call_steps") :])
     attempt_steps = re.findall(r"(Structured|retry|_budget|breakers|RateLimit)\b.*\.open", source)
-    assert [name.strip("_") for name in call_steps] == _listed()[:5]
+    assert [name.strip("_") for name in call_steps] == _listed()[:6]
     below = ["fallback", "structured", "retry", "budget", "breaker", "rate_limit", "dispatch"]
-    assert _listed()[5:] == below
+    assert _listed()[6:] == below
     assert attempt_steps[:5] == ["Structured", "retry", "_budget", "breakers", "RateLimit"]

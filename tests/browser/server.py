@@ -65,11 +65,11 @@ def template(data_dir: Path) -> Iterator[str]:
 
 
 @contextmanager
-def running(template_name: str, data_dir: Path, label: str) -> Iterator[Server]:
-    """Run a server on a fresh copy of the template."""
+def running(template_name: str, data_dir: Path, label: str, **settings: str) -> Iterator[Server]:
+    """Run a server on a fresh copy of the template; `settings` are those of its environment."""
     name = f"gaiweb_browser_{label}_{os.getpid()}"
     _execute("CREATE DATABASE {} TEMPLATE {}", name, template_name)
-    server = Server(name, data_dir)
+    server = Server(name, data_dir, settings=settings)
     try:
         server.start()
         yield server
@@ -91,6 +91,7 @@ class Server:
     database: str
     data_dir: Path
     port: int = field(default_factory=free_port)
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -107,6 +108,9 @@ class Server:
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "GAIWEB_DRAIN_LIMIT_S": "2",
+            # Made-up failures are what many pages are shown with; only one test degrades.
+            "GAIWEB_DEGRADATION_AUTOMATIC": "false",
+            **self.settings,
         }
 
     def start(self) -> None:

@@ -35,6 +35,13 @@ ROOT = Path(__file__).resolve().parents[3]
 PRICE = catalog.OwnPrice(Decimal(1), Decimal(2))
 IN_NANO, OUT_NANO = 1_000, 2_000
 TABLES = (
+    "healthstate",
+    "healthscore",
+    "breakerchange",
+    "breakerorder",
+    "levelchange",
+    "leveloverride",
+    "teampolicy",
     "entry",
     "reservation",
     "budgetwindow",
@@ -106,6 +113,8 @@ class Server:
             f"{sys.executable} -m uvicorn gaiweb.asgi:application --port {port} --lifespan on "
             f"--loop uvloop --http httptools --no-access-log --timeout-graceful-shutdown {drain_s}"
         )
+        # Broken providers are what most journeys are about; only their own test degrades.
+        settings = {"GAIWEB_DEGRADATION_AUTOMATIC": "false", **settings}
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.settings",

@@ -1,0 +1,98 @@
+"""An outage as callers of `/v1` see it: reduced, told, refused with a wait, and back to full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from providers.models import TeamPolicy
+from tests.journeys.gateway.world import Server, World, eventually
+from tests.upstream import FakeUpstream
+
+HI = [{"role": "user", "content": "hi"}]
+IN_SECONDS = {
+    "GAIWEB_DEGRADATION_AUTOMATIC": "true",
+    "GAIWEB_HEALTH_EVERY_S": "0.2",
+    "GAIWEB_DEGRADATION_DWELL_S": "0.2",
+    "GAIWEB_BREAKER_THRESHOLD": "2",
+    "GAIWEB_BREAKER_RESET_S": "600",
+    "GAIWEB_BACKOFF_BASE_S": "0.01",
+}
+
+
+@pytest.fixture
+def world(tmp_path: Path, upstream: FakeUpstream, committed: Any) -> Any:
+    committed.execute("DELETE FROM providers_healthstate")
+    with Server.running(tmp_path / "log", **IN_SECONDS) as own:
+        # Only what the test adds is there to answer, not the demo of every new installation.
+        committed.execute("DELETE FROM providers_routetarget")
+        made = World.made(own, upstream, committed)
+        connection.close()
+        yield made
+        made.close()
+
+
+def level(books: psycopg.Connection[Any]) -> str:
+    row = books.execute("SELECT level FROM providers_healthstate").fetchone()
+    return row[0] if row else ""
+
+
+def test_a_broken_provider_reduces_everybody_and_its_recovery_gives_all_back(world: World) -> None:
+    route = world.route("503", "ok", max_output=2000)
+    tools = [{"type": "function", "function": {"name": "now", "parameters": {}}}]
+    body = {"model": route, "messages": HI, "tools": tools, "max_tokens": 1500}
+
+    def ask() -> Any:
+        return world.post(body)
+
+    assert ask().headers["x-gai-fallback"] == "true"
+    eventually(lambda: ask().headers.get("x-gai-degradation") == "simplified")
+    sent = world.upstream.calls[-1].body
+    assert sent["max_tokens"] == 500
+    assert "tools" not in sent
+
+    score = world.books.execute("SELECT deductions FROM providers_healthstate").fetchone()
+    assert score is not None
+    assert score[0][0]["reason"] == "1 of 2 breakers open"
+    changes = world.books.execute("SELECT after, reason FROM providers_breakerchange").fetchall()
+    assert changes[0][0] == "open"
+
+    deployment = world.books.execute(
+        "SELECT id FROM providers_deployment WHERE model = '503'"
+    ).fetchone()
+    assert deployment is not None
+    world.books.execute(
+        "INSERT INTO providers_breakerorder (deployment_id, word, reason, actor, created_at,"
+        " expires_at, ended_at) VALUES (%s, 'reset', 'Repaired.', 'ada', now(),"
+        " now() + interval '1 hour', now())",
+        [deployment[0]],
+    )
+    world.books.execute("DELETE FROM providers_routetarget WHERE deployment_id = %s", deployment)
+    eventually(lambda: "x-gai-degradation" not in ask().headers)
+
+
+def test_in_an_emergency_a_team_s_own_words_are_given_or_a_wait_is_named(world: World) -> None:
+    route = world.route("503")
+    body = {"model": route, "messages": HI}
+    eventually(lambda: world.post(body).json()["error"]["code"] == "service_degraded")
+
+    refused = world.post(body)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "30"
+    assert refused.headers["x-gai-degradation"] == "emergency"
+    before = len(world.upstream.calls)
+
+    TeamPolicy.objects.create(team=world.team, answers=[{"match": "HI", "answer": "Call 555."}])
+    connection.close()
+    eventually(lambda: world.post(body).status_code == 200)
+    answer = world.post(body)
+    assert answer.json()["choices"][0]["message"]["content"] == "Call 555."
+    assert answer.headers["x-gai-provider"] == "predefined"
+    assert answer.headers["x-gai-fallback"] == "false"
+    assert len(world.upstream.calls) == before
+    streamed = world.client().chat.completions.create(model=route, messages=HI, stream=True)  # type: ignore[arg-type, call-overload]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in streamed) == "Call 555."
