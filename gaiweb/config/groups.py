@@ -47,7 +47,7 @@ def default_providers() -> dict[str, Provider]:
             model="gemini-2.5-flash",
             base_url="https://generativelanguage.googleapis.com/v1beta",
         ),
-        "ollama": Provider(model="llama3.2", base_url="http://127.0.0.1:11434/v1"),
+        "ollama": Provider(model="llama3.2", base_url="http://127.0.0.1:11434"),
     }
 
 

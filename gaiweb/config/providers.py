@@ -13,8 +13,10 @@ PROVIDER_KINDS = {
     "anthropic": "anthropic_messages",
     "groq": "openai_chat",
     "gemini": "gemini",
-    "ollama": "openai_chat",
+    "ollama": "ollama",
 }
+# Many know these servers by the address of their compatible endpoint.
+_COMPATIBLE = {"gemini": "/openai", "ollama": "/v1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def provider_of(name: str, group: Provider) -> EnvironmentProvider:
     return EnvironmentProvider(
         name=name,
         kind=PROVIDER_KINDS[name],
-        base_url=group.base_url,
+        base_url=group.base_url.rstrip("/").removesuffix(_COMPATIBLE.get(name, "")),
         is_local=name == "ollama",
         model=group.model,
         api_key=group.api_key,

@@ -73,6 +73,13 @@ _CARDS = (
         asks_address=True,
         is_common=True,
     ),
+    Vendor(
+        "openai_responses",
+        "OpenAI Responses",
+        "GPT models by OpenAI's newer wire: they keep their thoughts from turn to turn.",
+        "openai_responses",
+        model="gpt-5-mini",
+    ),
     _preset("groq", "Open models, very fast.", "gsk_", "llama-3.1-8b-instant"),
     _preset("openrouter", "Models of many makers.", "sk-or-", "openai/gpt-4o-mini"),
     _preset("together", "Open models."),

@@ -40,12 +40,34 @@ def test_a_key_makes_a_provider_on_the_default_route(environ: Any) -> None:
     assert not Credential.objects.exists()
 
 
-def test_gemini_is_asked_on_its_own_wire(environ: Any) -> None:
-    environ(GEMINI_API_KEY="g")
+@pytest.mark.parametrize(
+    ("variables", "name", "base_url"),
+    [
+        (
+            {"GEMINI_API_KEY": "g"},
+            "gemini/gemini-2.5-flash",
+            "https://generativelanguage.googleapis.com/v1beta",
+        ),
+        (
+            {"GEMINI_API_KEY": "g", "GEMINI_BASE_URL": "https://g.example/v1beta/openai/"},
+            "gemini/gemini-2.5-flash",
+            "https://g.example/v1beta",
+        ),
+        ({"OLLAMA_MODEL": "qwen3"}, "ollama/qwen3", "http://127.0.0.1:11434"),
+        (
+            {"OLLAMA_BASE_URL": "http://10.0.0.2:11434/v1"},
+            "ollama/llama3.2",
+            "http://10.0.0.2:11434",
+        ),
+    ],
+)
+def test_gemini_and_ollama_are_asked_on_their_own_wires_whichever_address_is_given(
+    environ: Any, variables: dict[str, str], name: str, base_url: str
+) -> None:
+    environ(**variables)
     (deployment,) = read().routes["default"].deployments
-    assert (deployment.kind, deployment.name) == ("gemini", "gemini/gemini-2.5-flash")
-    assert deployment.base_url == "https://generativelanguage.googleapis.com/v1beta"
-    assert deployment.price is not None
+    assert (deployment.kind, deployment.name) == (name.partition("/")[0], name)
+    assert (deployment.base_url, deployment.is_local) == (base_url, name.startswith("ollama"))
 
 
 def test_several_keys_stand_in_for_each_other_in_the_guides_order(environ: Any) -> None:

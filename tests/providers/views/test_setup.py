@@ -61,6 +61,7 @@ def test_a_guessed_link_says_what_to_do(path: str):
     [
         ("anthropic", "sk-ant-", "anthropic_messages", "claude-haiku-4-5"),
         ("gemini", "AIza", "gemini", "gemini-2.5-flash"),
+        ("openai_responses", "sk-", "openai_responses", "gpt-5-mini"),
     ],
 )
 def test_a_key_makes_a_provider_and_a_route_of_the_models_name(
