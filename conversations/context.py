@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from conversations import attachments
 from conversations.models import Conversation, Message
+from providers.engine.request import Image, Role, Text
 from providers.engine.request import Message as Prompt
-from providers.engine.request import Role
 
 MAX_CHARACTERS = 200_000
 """About 50,000 tokens of English: what fits the models of today with room for an answer."""
@@ -35,12 +36,19 @@ class Context:
 
 def build(conversation: Conversation, tip: Message) -> Context:
     """Take the path to `tip`, which is always sent whole; empty answers are skipped."""
-    said = [message for message in path_to(conversation, tip) if message.text]
+    path = path_to(conversation, tip)
+    pictures = attachments.images_of([message.id for message in path])
+    said = [message for message in path if message.text or message.id in pictures]
     sent = _newest_that_fit(said, MAX_CHARACTERS - len(conversation.system_prompt))
-    prompts = [Prompt.of(Role(message.role), message.text) for message in sent]
+    prompts = [_prompt(message, pictures.get(message.id, [])) for message in sent]
     if conversation.system_prompt:
         prompts.insert(0, Prompt.of(Role.SYSTEM, conversation.system_prompt))
     return Context(tuple(prompts), len(said) - len(sent))
+
+
+def _prompt(message: Message, pictures: Sequence[Image]) -> Prompt:
+    words = (Text(message.text),) if message.text else ()
+    return Prompt(Role(message.role), (*words, *pictures))
 
 
 def path_to(conversation: Conversation, tip: Message) -> list[Message]:

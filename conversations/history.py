@@ -6,31 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
-from conversations.models import Conversation, Message
+from conversations.choices import Choices
+from conversations.models import Attachment, Conversation, Message
 from providers.models import OrganisationRole, Team, User
 
 TITLE_CHARACTERS = 60
 PAGE = 40
 TRANSCRIPT_PAGE = 30
 UNDO_LIFE = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What Run uses. None: unset, the provider decides."""
-
-    route: str
-    system_prompt: str = ""
-    temperature: float | None = None
-    max_output_tokens: int | None = None
-
-    @property
-    def parameters(self) -> dict[str, float | int]:
-        both = {"temperature": self.temperature, "max_output_tokens": self.max_output_tokens}
-        return {name: value for name, value in both.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +132,7 @@ def transcript(
     path = _newest_path(conversation)
     end = path.index(before) + 1 if before in path else len(path)
     ids = path[max(end - size, 0) : end]
-    rows = Message.objects.select_related("generation__run").in_bulk(ids)
+    rows = with_answers().in_bulk(ids)
     earlier = path[end - size - 1] if end > size else None
     return Transcript([rows[message_id] for message_id in ids], earlier)
 
@@ -157,12 +143,14 @@ def tip(conversation: Conversation) -> UUID | None:
 
 
 def message_of(user: User, message_id: UUID) -> Message | None:
-    return (
-        Message.objects
-        .filter(conversation__in=owned_by(user), pk=message_id)
-        .select_related("generation__run", "conversation")
-        .first()
-    )
+    found = with_answers().filter(conversation__in=owned_by(user), pk=message_id)
+    return found.select_related("generation__run", "conversation").first()
+
+
+def with_answers() -> QuerySet[Message]:
+    """Messages with all that is shown of them; of pictures not their bytes."""
+    pictures = Prefetch("attachments", Attachment.objects.defer("data").order_by("id"))
+    return Message.objects.select_related("generation__run").prefetch_related(pictures)
 
 
 def _newest_path(conversation: Conversation) -> list[UUID]:

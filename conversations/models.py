@@ -20,7 +20,8 @@ class Conversation(models.Model):
     """A person's thread in a team. `route`, `system_prompt`, `parameters` are what Run uses next.
 
     `title_is_own`: the user named it, and nothing renames it again. `parameters` holds the keys
-    `temperature` and `max_output_tokens`; a missing key is unset. `deleted_at`: hidden, and dropped
+    `temperature`, `max_output_tokens`, `effort`, `tools` (names of hosted tools) and `output` (the
+    key `schema` in it, None: any object); a missing key is unset. `deleted_at`: hidden, and dropped
     for good when the time to undo is over.
     """
 
@@ -61,6 +62,20 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.pk}"
+
+
+class Attachment(models.Model):
+    """A picture of a question, kept here so that every process sees it. `data` is the file."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attachments")
+    media_type = models.CharField(max_length=40)
+    name = models.CharField(max_length=120, blank=True)
+    data = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name or str(self.pk)
 
 
 class RunState(models.TextChoices):
@@ -104,7 +119,9 @@ class Generation(models.Model):
     """One column's answer in a run, with what it cost. Its id is the request's in the ledger.
 
     Figures None: not known (yet). `notices` are sentences to show; `error` has `code` and
-    `message`; `answered_by` is `provider/model`, empty until the answer has committed.
+    `message`; `answered_by` is `provider/model`, empty until the answer has committed. `steps` are
+    those of a tool loop, as their lines in the log; `citations` likewise. `is_json`: JSON was asked
+    for. `stopped_by`: why there was no further step, in words.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
@@ -116,6 +133,10 @@ class Generation(models.Model):
     is_fallback = models.BooleanField(default=False)
     notices = models.JSONField(default=list, blank=True)
     finish_reason = models.CharField(max_length=20, blank=True)
+    steps = models.JSONField(default=list, blank=True)
+    citations = models.JSONField(default=list, blank=True)
+    stopped_by = models.CharField(max_length=200, blank=True)
+    is_json = models.BooleanField(default=False)
     error = models.JSONField(null=True)
     ttft_ms = models.PositiveIntegerField(null=True)
     duration_ms = models.PositiveIntegerField(null=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 
 import nh3
@@ -43,6 +44,18 @@ def to_html(text: str) -> str:
         link_rel="noopener noreferrer nofollow",
         generic_attribute_prefixes=set(),
     )
+
+
+def json_to_html(text: str) -> str:
+    """Show JSON as code, indented; what is none is shown as any other answer."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return to_html(text)
+    pretty = json.dumps(value, indent=2, ensure_ascii=False)
+    if len(pretty) > MAX_CHARACTERS:
+        return to_html(text)
+    return nh3.clean(_highlighted(pretty, "json", ""), tags=_TAGS, attributes=_ATTRIBUTES)
 
 
 def _only_safe_links(_tag: str, name: str, value: str) -> str | None:

@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("playground/history/", pages.past, name="history"),
     path("playground/budget/", pages.budget, name="budget"),
     path("playground/runs/", runs.run, name="run"),
+    path("playground/pictures/<uuid:attachment_id>/", runs.attachment, name="attachment"),
     path("playground/messages/<uuid:message_id>/", pages.message, name="message"),
     path("playground/<uuid:conversation_id>/", pages.playground, name="thread"),
     path("playground/<uuid:conversation_id>/earlier/", pages.earlier, name="earlier"),

@@ -12,7 +12,9 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from conversations import context, history, rendering
+from conversations import attachments, context, history, rendering
+from conversations.attachments import Picture
+from conversations.choices import Choices
 from conversations.models import (
     Conversation,
     Generation,
@@ -22,7 +24,7 @@ from conversations.models import (
     RunState,
     new_id,
 )
-from conversations.runs.events import Kind, LogEvent
+from conversations.runs.events import STEPS, Kind, LogEvent
 from providers.engine.call import Caller, Source
 from providers.engine.events import NoticeKind
 from providers.engine.request import CompletionRequest, Role
@@ -35,6 +37,12 @@ INTERRUPTED = "The server was restarted while this answer was coming. What had a
 
 class RunRefused(Exception):
     """A run cannot begin; the words say why and are safe to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    text: str
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,9 @@ class Ending:
     is_fallback: bool = False
     notices: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     finish_reason: str = ""
+    stopped_by: str = ""
+    steps: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    citations: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     error: dict[str, Any] | None = None
     ttft_ms: int | None = None
     duration_ms: int | None = None
@@ -73,14 +84,15 @@ def owned_by(user: User) -> QuerySet[Run]:
 
 
 @transaction.atomic
-def begin(conversation: Conversation, text: str, process: int) -> Order:
+def begin(conversation: Conversation, asked: Question, process: int) -> Order:
     """Write the question and the place of its answer before anything goes upstream."""
     locked = _free(conversation)
     question = Message.objects.create(
-        conversation=locked, parent_id=history.tip(locked), role=Role.USER, text=text
+        conversation=locked, parent_id=history.tip(locked), role=Role.USER, text=asked.text
     )
+    attachments.keep(question, asked.pictures)
     if not locked.title:
-        locked.title = history.title_from(text)
+        locked.title = history.title_from(asked.text) or "A picture"
     return _ordered(locked, question, process)
 
 
@@ -104,8 +116,13 @@ def _free(conversation: Conversation) -> Conversation:
 def _ordered(conversation: Conversation, question: Message, process: int) -> Order:
     run = Run.objects.create(conversation=conversation, user=conversation.user, process=process)
     answer = Message.objects.create(conversation=conversation, parent=question, role=Role.ASSISTANT)
+    chosen = Choices.kept(conversation.route, conversation.system_prompt, conversation.parameters)
     generation = Generation.objects.create(
-        id=new_id(), run=run, message=answer, route=conversation.route
+        id=new_id(),
+        run=run,
+        message=answer,
+        route=conversation.route,
+        is_json=chosen.output is not None,
     )
     conversation.updated_at = timezone.now()
     conversation.save(update_fields=["title", "updated_at"])
@@ -114,8 +131,11 @@ def _ordered(conversation: Conversation, question: Message, process: int) -> Ord
         id=generation.id,
         route=conversation.route,
         messages=sent.messages,
-        temperature=conversation.parameters.get("temperature"),
-        max_output_tokens=conversation.parameters.get("max_output_tokens"),
+        temperature=chosen.temperature,
+        max_output_tokens=chosen.max_output_tokens,
+        effort=chosen.effort,
+        hosted_tools=chosen.tools,
+        response_schema=chosen.output,
     )
     caller = Caller(Source.PLAYGROUND, conversation.user_id, conversation.team_id)
     notices = ({"kind": NoticeKind.CLAMPED.value, "message": sent.notice},) if sent.notice else ()
@@ -185,6 +205,7 @@ def _from_log(lines: Sequence[tuple[str, dict[str, Any]]]) -> Ending:
     ending.text = "".join(data["text"] for kind, data in lines if kind == Kind.TEXT)
     ending.reasoning = "".join(data["text"] for kind, data in lines if kind == Kind.REASONING)
     ending.notices = [data for kind, data in lines if kind == Kind.NOTICE]
+    ending.steps = [{"kind": kind, **data} for kind, data in lines if kind in STEPS]
     for kind, data in lines:
         if kind == Kind.START:
             ending.answered_by = data["answering"]
@@ -194,15 +215,18 @@ def _from_log(lines: Sequence[tuple[str, dict[str, Any]]]) -> Ending:
 
 def _write(run: Run, message_id: UUID, ending: Ending) -> None:
     now = timezone.now()
-    Message.objects.filter(pk=message_id).update(
-        text=ending.text, html=rendering.to_html(ending.text)
-    )
-    Generation.objects.filter(message_id=message_id).update(
+    answer = Generation.objects.filter(message_id=message_id)
+    to_html = rendering.json_to_html if answer.get().is_json else rendering.to_html
+    Message.objects.filter(pk=message_id).update(text=ending.text, html=to_html(ending.text))
+    answer.update(
         reasoning=ending.reasoning,
         answered_by=ending.answered_by,
         is_fallback=ending.is_fallback,
         notices=ending.notices,
         finish_reason=ending.finish_reason,
+        stopped_by=ending.stopped_by,
+        steps=ending.steps,
+        citations=ending.citations,
         error=ending.error,
         ttft_ms=ending.ttft_ms,
         duration_ms=ending.duration_ms,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
 from django.utils import timezone
 
+from conversations.attachments import Picture
 from conversations.models import Conversation, Run, RunState
 from conversations.runs import book, reaper
-from conversations.runs.book import Order
+from conversations.runs.book import Order, Question
 from conversations.runs.driver import Driver
 from conversations.runs.events import LogEvent
 from conversations.runs.journal import Journal
@@ -44,9 +45,12 @@ class Desk:
         await in_thread(reaper.reap, timezone.now(), living=self.process)
         self._keeping = asyncio.create_task(self._keeper.keep())
 
-    async def start(self, conversation: Conversation, text: str) -> UUID:
+    async def start(
+        self, conversation: Conversation, text: str, pictures: Sequence[Picture] = ()
+    ) -> UUID:
         """Ask; answer the run's id. Raises RunRefused."""
-        return await self._held(self._begin(book.begin, conversation, text))
+        asked = Question(text, tuple(pictures))
+        return await self._held(self._begin(book.begin, conversation, asked))
 
     async def retry(self, conversation: Conversation, message_id: UUID) -> UUID:
         """Answer again what `message_id` answered. Raises RunRefused."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
 
 from conversations.models import RunState
-from conversations.runs import book
+from conversations.runs import book, steps
 from conversations.runs.book import Ending, Order
 from conversations.runs.events import Kind
 from conversations.runs.journal import Journal
@@ -18,10 +18,13 @@ from conversations.runs.ports import Figures, OpenAnswer
 from conversations.threads import in_thread
 from providers.engine.errors import EngineError, RequestRejected
 from providers.engine.events import (
+    Citation,
+    Citations,
     Event,
     Finish,
     Notice,
     ReasoningDelta,
+    Safety,
     Start,
     TextDelta,
 )
@@ -50,6 +53,7 @@ class Driver:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._ending = Ending(RunState.DONE)
+        self._is_new_step = False
 
     def stop(self, state: RunState) -> None:
         if not self._stopped.done():
@@ -99,15 +103,36 @@ class Driver:
             case Start(deployment, attempt):
                 self.journal.say(Kind.START, self._start(deployment, attempt))
             case TextDelta(text):
-                self._write(Kind.TEXT, self._text, _storable(text))
+                self._write(Kind.TEXT, self._text, steps.storable(text))
             case ReasoningDelta(text):
-                self._write(Kind.REASONING, self._reasoning, _storable(text))
+                self._write(Kind.REASONING, self._reasoning, steps.storable(text))
             case Notice(kind, message):
                 self._tell({"kind": kind.value, "message": message})
-            case Finish(reason):
+            case Safety(_, message):
+                self._tell({"kind": "safety", "message": message})
+            case Citations(items):
+                self._cite(items)
+            case Finish(reason, stopped_by):
                 self._ending.finish_reason = reason.value
+                self._ending.stopped_by = stopped_by or ""
             case _:
-                pass
+                self._take_step(event)
+
+    def _take_step(self, event: Event) -> None:
+        """Log what a tool loop does; other events have nothing to show."""
+        line = steps.line_of(event)
+        if line is None:
+            return
+        kind, data = line
+        self._ending.steps.append({"kind": kind, **data})
+        self.journal.say(kind, data)
+        if kind is Kind.STEP:
+            self._is_new_step = True
+
+    def _cite(self, items: Sequence[Citation]) -> None:
+        found = [{"url": each.url, "title": each.title, "quoted": each.quoted} for each in items]
+        self._ending.citations += found
+        self.journal.say(Kind.CITATIONS, {"items": found})
 
     def _start(self, deployment: str, attempt: int) -> dict[str, Any]:
         return {
@@ -124,6 +149,10 @@ class Driver:
     def _write(self, kind: Kind, so_far: list[str], text: str) -> None:
         if self._ending.ttft_ms is None:
             self._ending.ttft_ms = self._elapsed_ms()
+        if self._is_new_step and kind is Kind.TEXT:
+            # What a later step says does not go on in the sentence of the one before.
+            text = f"\n\n{text}" if so_far else text
+            self._is_new_step = False
         so_far.append(text)
         self.journal.say(kind, {"text": text})
 
@@ -173,11 +202,6 @@ class Driver:
 
     def _elapsed_ms(self) -> int:
         return round((self._now() - self._began) * 1000)
-
-
-def _storable(text: str) -> str:
-    """Replace what Postgres cannot hold: NUL, and halves of surrogate pairs."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _charged(error: EngineError, text: list[str]) -> str:

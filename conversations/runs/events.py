@@ -15,6 +15,10 @@ class Kind(StrEnum):
     START = "start"
     TEXT = "text.delta"
     REASONING = "reasoning.delta"
+    TOOL_CALL = "tool.call"
+    TOOL_RESULT = "tool.result"
+    STEP = "step.end"
+    CITATIONS = "citations"
     NOTICE = "notice"
     USAGE = "usage"
     FINISH = "finish"
@@ -23,6 +27,8 @@ class Kind(StrEnum):
 
 
 DELTAS = (Kind.TEXT, Kind.REASONING)
+STEPS = (Kind.TOOL_CALL, Kind.TOOL_RESULT, Kind.STEP)
+"""What a tool loop is told by, in the order in which it happens."""
 TERMINAL = (Kind.FINISH, Kind.ERROR)
 
 
@@ -41,7 +47,7 @@ class LogEvent:
 
 def snapshot(events: Sequence[LogEvent]) -> LogEvent:
     """Fold what has happened so far into one event that carries the number of the last."""
-    data: dict[str, Any] = {"phase": "waiting", "start": None, "notices": []}
+    data: dict[str, Any] = {"phase": "waiting", "start": None, "notices": [], "steps": []}
     for event in events:
         match event.kind:
             case Kind.STATUS:
@@ -51,6 +57,8 @@ def snapshot(events: Sequence[LogEvent]) -> LogEvent:
                 data["phase"] = "streaming"
             case Kind.NOTICE:
                 data["notices"].append(event.data)
+            case kind if kind in STEPS:
+                data["steps"].append({"kind": kind, **event.data})
             case _:
                 pass
     data["text"] = joined(events, Kind.TEXT)

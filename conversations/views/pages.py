@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -11,11 +12,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from conversations import history
-from conversations.history import Choices
+from conversations.choices import Choices
 from conversations.models import Conversation
 from conversations.views import shown
 from providers import gateway
 from providers.engine.call import Caller, Source
+from providers.engine.request import Tool
 from providers.ledger import balances
 from providers.people.permissions import Capability, who_may
 from providers.people.standing import Standing, standing_of
@@ -41,19 +43,27 @@ STARTERS = (
 NO_ROUTE = Choices(route="")
 
 
+@dataclass(frozen=True)
+class Offered:
+    """What the engine has for this person."""
+
+    routes: list[gateway.RouteInfo]
+    tools: list[Tool]
+
+
 @require_GET
 async def playground(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResponse:
     standing = standing_of(request)
     team_id = standing.team.pk if standing.team else None
     caller = Caller(Source.PLAYGROUND, standing.user.pk, team_id)
-    routes = await gateway.route_names(caller)
-    return await sync_to_async(_page)(request, standing, routes, conversation_id)
+    offered = Offered(await gateway.route_names(caller), await gateway.tools_for(caller))
+    return await sync_to_async(_page)(request, standing, offered, conversation_id)
 
 
 def _page(
     request: HttpRequest,
     standing: Standing,
-    routes: list[gateway.RouteInfo],
+    offered: Offered,
     conversation_id: UUID | None,
 ) -> HttpResponse:
     if standing.team is None:
@@ -63,11 +73,12 @@ def _page(
     transcript = history.transcript(conversation) if conversation else history.Transcript([], None)
     page = shown.Playground(
         conversation=conversation,
-        choices=_choices(conversation, past.conversations, routes, request.GET.get("model", "")),
+        choices=_choices(conversation, past.conversations, offered, request.GET.get("model", "")),
         bubbles=shown.bubbles_of(transcript),
         earlier=transcript.earlier,
         history=past,
-        routes=routes,
+        routes=offered.routes,
+        tools=offered.tools,
         gauge=_gauge(standing, conversation),
         starters=STARTERS,
         is_first=not past.conversations,
@@ -138,18 +149,13 @@ def owned(standing: Standing, conversation_id: UUID) -> Conversation:
 def _choices(
     conversation: Conversation | None,
     past: Sequence[Conversation],
-    routes: Sequence[gateway.RouteInfo],
+    offered: Offered,
     wanted: str = "",
 ) -> Choices:
     """Take the thread's own; a new thread the route of its link, else the one used last."""
     if conversation is not None:
-        return Choices(
-            conversation.route,
-            conversation.system_prompt,
-            conversation.parameters.get("temperature"),
-            conversation.parameters.get("max_output_tokens"),
-        )
-    names = [route.name for route in routes]
+        return Choices.kept(conversation.route, conversation.system_prompt, conversation.parameters)
+    names = [route.name for route in offered.routes]
     used = [thread.route for thread in past if thread.route in names]
     return Choices(wanted if wanted in names else next(iter(used or names), ""))
 

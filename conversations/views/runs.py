@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from conversations import history
+from conversations import attachments, history
 from conversations.forms import RunForm, faults
 from conversations.models import Conversation, Message, Run
 from conversations.runs import RunRefused, owned_by, registry
@@ -24,12 +24,13 @@ from providers.people.standing import Standing, standing_of
 @require_POST
 async def run(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResponse:
     """Ask in a thread, or begin one."""
-    form = RunForm(request.POST)
+    form = RunForm(request.POST, request.FILES)
     if not form.is_valid():
         return _refused(faults(form), 422)
     conversation = await sync_to_async(_chosen)(standing_of(request), conversation_id, form)
     try:
-        run_id = await (await registry.here()).start(conversation, form.cleaned_data["text"])
+        desk = await registry.here()
+        run_id = await desk.start(conversation, form.cleaned_data["text"], form.pictures)
     except RunRefused as refusal:
         return _refused(str(refusal), 409)
     return await sync_to_async(_started)(request, conversation, run_id)
@@ -64,6 +65,18 @@ async def stop(request: HttpRequest, run_id: UUID) -> HttpResponse:
     return HttpResponse(status=202)
 
 
+@require_GET
+def attachment(request: HttpRequest, attachment_id: UUID) -> HttpResponse:
+    """Show a picture to the owner of its thread; it never changes."""
+    found = attachments.of(standing_of(request).user, attachment_id)
+    if found is None:
+        raise Http404
+    response = HttpResponse(bytes(found.data), content_type=found.media_type)
+    response["Cache-Control"] = "private, max-age=31536000, immutable"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
 def _framed(event: LogEvent | None) -> bytes:
     return PING if event is None else frame(event.kind, event.data, number=event.seq)
 
@@ -92,8 +105,9 @@ def _started(
     place = reverse("conversations:thread", args=[conversation.pk])
     if not request.headers.get("HX-Request"):
         return redirect(place)
-    answer = Message.objects.select_related("generation__run", "parent").get(generation__run=run_id)
-    new = [answer] if is_again or answer.parent is None else [answer.parent, answer]
+    answer = history.with_answers().get(generation__run=run_id)
+    asked = [] if is_again else history.with_answers().filter(children=answer)
+    new = [*asked, answer]
     bubbles = [shown.bubble_of(message, is_last=message == answer) for message in new]
     response = render(request, "conversations/_messages.html", {"bubbles": bubbles})
     response["HX-Push-Url"] = place

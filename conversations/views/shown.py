@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from django.utils import timezone
 
-from conversations import history
+from conversations.choices import Choices
+from conversations.forms import OUTPUTS
 from conversations.history import Page, Transcript
-from conversations.models import Conversation, Generation, Message, RunState
+from conversations.models import Attachment, Conversation, Generation, Message, RunState
 from conversations.views.faults import Fault, fault_of
+from conversations.views.steps import Citation, Step, citations_of, steps_of
 from providers import gateway
 from providers.engine.events import NoticeKind
+from providers.engine.request import Effort, Tool
 from providers.ledger.balances import Balance
 
 # Below it a rate would say more about the clock than about the model.
@@ -52,6 +57,11 @@ class Bubble:
     fault: Fault | None = None
     was_stopped: bool = False
     was_cut_short: bool = False
+    steps: tuple[Step, ...] = ()
+    stopped_by: str = ""
+    citations: tuple[Citation, ...] = ()
+    is_json: bool = False
+    pictures: tuple[Attachment, ...] = ()
     figures: Figures | None = None
     run_id: UUID | None = None
     elapsed_ms: int = 0
@@ -81,11 +91,12 @@ class Playground:
     """The whole page. `conversation` None: a new one."""
 
     conversation: Conversation | None
-    choices: history.Choices
+    choices: Choices
     bubbles: list[Bubble]
     earlier: UUID | None
     history: Page
     routes: list[gateway.RouteInfo]
+    tools: list[Tool]
     gauge: Gauge | None
     starters: tuple[tuple[str, str], ...]
     is_first: bool
@@ -103,6 +114,23 @@ class Playground:
     def is_live(self) -> bool:
         return any(bubble.run_id for bubble in self.bubbles)
 
+    efforts: ClassVar = [each.value for each in Effort]
+    outputs: ClassVar = OUTPUTS
+
+    @property
+    def output(self) -> str:
+        """One of the form's words."""
+        if self.choices.output is None:
+            return "text"
+        return "json" if self.choices.output.schema is None else "schema"
+
+    @property
+    def schema_text(self) -> str:
+        output = self.choices.output
+        if output is None or output.schema is None:
+            return ""
+        return json.dumps(output.schema, indent=2, ensure_ascii=False)
+
 
 def bubbles_of(transcript: Transcript, *, ends_thread: bool = True) -> list[Bubble]:
     last = transcript.messages[-1].id if transcript.messages and ends_thread else None
@@ -119,6 +147,7 @@ def bubble_of(message: Message, *, is_last: bool = False) -> Bubble:
             message.text,
             message.html,
             message.created_at,
+            pictures=tuple(message.attachments.all()),
         )
     run = generation.run
     is_live = run.ended_at is None
@@ -138,6 +167,11 @@ def bubble_of(message: Message, *, is_last: bool = False) -> Bubble:
         fault=fault_of(generation),
         was_stopped=run.state == RunState.STOPPED,
         was_cut_short=generation.finish_reason == "length",
+        steps=steps_of(generation.steps),
+        # A model that had no more to call has simply answered.
+        stopped_by=generation.stopped_by if generation.finish_reason == "tool_calls" else "",
+        citations=citations_of(generation.citations),
+        is_json=generation.is_json and generation.error is None and bool(generation.finish_reason),
         figures=None if is_live else _figures(generation),
         run_id=run.id if is_live else None,
         elapsed_ms=round((timezone.now() - run.started_at).total_seconds() * 1000),

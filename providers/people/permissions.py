@@ -83,6 +83,7 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "conversations:history": C.RUN_PROMPTS,
     "conversations:budget": C.RUN_PROMPTS,
     "conversations:run": C.RUN_PROMPTS,
+    "conversations:attachment": C.RUN_PROMPTS,
     "conversations:message": C.RUN_PROMPTS,
     "conversations:thread": C.RUN_PROMPTS,
     "conversations:earlier": C.RUN_PROMPTS,

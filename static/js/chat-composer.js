@@ -1,11 +1,13 @@
 // <chat-composer>: Run, Stop, drafts and keys around the message box.
 import { toEnd } from "./follow-scroll.js";
+import { PickedPictures } from "./picked-pictures.js";
 
 class ChatComposer extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
     this.text = this.form.elements.text;
     this.draftKey = `gaiweb:draft:${this.dataset.draft}`;
+    this.pictures = new PickedPictures(this, this.piece("pictures"), this.piece("picked"), (words) => this.refuse(words));
     this.restoreDraft();
     this.summarise();
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.run(); });
@@ -24,11 +26,14 @@ class ChatComposer extends HTMLElement {
 
   async run() {
     if (this.stream || this.sending) return;
-    if (!this.text.value.trim()) return this.text.focus();
+    if (!this.text.value.trim() && this.pictures.isEmpty) return this.text.focus();
     if (!this.form.reportValidity()) return;
     const html = await this.post(this.form.action, new FormData(this.form));
     if (html === null) return;
     this.text.value = "";
+    this.pictures.clear();
+    // Open, it would cover the answer.
+    this.querySelector(".tuning").open = false;
     localStorage.removeItem(this.draftKey);
     this.add(html);
   }
@@ -155,12 +160,16 @@ class ChatComposer extends HTMLElement {
 
   // What is set is seen without opening the fields.
   summarise() {
-    const { system_prompt: prompt, temperature, max_output_tokens: most } = this.form.elements;
+    const { system_prompt: prompt, temperature, max_output_tokens: most, effort, output } = this.form.elements;
+    const tools = [...this.querySelectorAll("input[name=tools]:checked")].map((box) => box.value);
     const said = [];
     if (prompt.value.trim()) said.push(`“${prompt.value.trim().replace(/\s+/g, " ").slice(0, 60)}”`);
+    if (tools.length) said.push(tools.join(", "));
+    if (output.value !== "text") said.push(output.selectedOptions[0].text);
+    if (effort.value) said.push(`thinking: ${effort.value}`);
     if (temperature.value) said.push(`temperature ${temperature.value}`);
     if (most.value) said.push(`at most ${most.value} tokens`);
-    this.piece("tuning").textContent = said.join(" · ") || "System prompt, temperature, length";
+    this.piece("tuning").textContent = said.join(" · ") || "System prompt, tools, JSON, length";
     this.querySelector(".tuning").toggleAttribute("data-changed", said.length > 0);
   }
 }

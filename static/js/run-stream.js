@@ -2,6 +2,7 @@
 // by the server's own rendering at the end.
 import { events } from "./event-stream.js";
 import { markdownInto } from "./safe-markdown.js";
+import { StepList } from "./step-list.js";
 
 const SILENCE_MS = 25_000;
 const FIRST_WAIT_MS = 500;
@@ -95,12 +96,14 @@ class RunStream extends HTMLElement {
     else if (name === "text.delta") this.write(data.text);
     else if (name === "reasoning.delta") this.think(data.text);
     else if (name === "notice") this.tell(data.message);
+    else if (this.steps.take(name, data)) this.show("calling");
   }
 
   restart(data) {
     this.clean();
     if (data.start) this.tellWho(data.start);
     for (const notice of data.notices) this.tell(notice.message);
+    for (const step of data.steps) this.steps.take(step.kind, step);
     if (data.reasoning) this.think(data.reasoning);
     if (data.text) this.write(data.text);
     this.show(data.phase);
@@ -112,6 +115,7 @@ class RunStream extends HTMLElement {
     this.piece("told").replaceChildren();
     this.piece("reasoning").querySelector(".words").textContent = "";
     this.markdown = markdownInto(this.piece("text"));
+    this.steps = new StepList(this.piece("steps"));
   }
 
   // Deltas are shown once a frame, however many arrive.
@@ -168,6 +172,7 @@ class RunStream extends HTMLElement {
     const words = {
       waiting: "Waiting for first token",
       thinking: "Thinking",
+      calling: "Running tools",
       streaming: "Writing",
       stopping: "Stopping…",
       unstopped: "Could not be stopped, try again",

@@ -19,6 +19,7 @@ expect.set_options(timeout=20_000)
 CHROMIUM = Path("/usr/bin/chromium")
 PASSWORD = "a long pass phrase"
 PEOPLE = 30
+DEMO_ROUTES = ("demo", "demo-tools", "demo-json", "demo-reasoning")
 FAKE_MODELS = ("held", "slow", "cut", "hold")
 
 _CATALOG = """
@@ -92,7 +93,7 @@ def _commands(upstream: FakeUpstream) -> list[tuple[str, ...]]:
     fake = ("--kind", "openai_chat", "--local", "--base-url", upstream.openai_url)
     return [
         ("provider", "add", "demo", "--kind", "demo"),
-        ("route", "add", "demo", "--to", "demo/demo"),
+        *[("route", "add", name, "--to", f"demo/{name}") for name in DEMO_ROUTES],
         ("provider", "add", "fake", *fake, "--key-env", "KEY"),
         *[("route", "add", name, "--to", f"fake/{name}", *price) for name in FAKE_MODELS],
         ("route", "add", "safe", "--to", "fake/down-503", "--to", "fake/fox", *price),

@@ -177,6 +177,8 @@ def test_the_keyboard_is_enough(page: Page, server: Server) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_label("Model")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(page.get_by_label("Add pictures")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Run")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("article.question")).to_have_count(2)

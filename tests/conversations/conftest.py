@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from conversations import history
-from conversations.history import Choices
+from conversations.choices import Choices
 from conversations.models import Conversation, Run
 from conversations.runs.desk import Desk
 from conversations.runs.events import LogEvent

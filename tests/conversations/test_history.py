@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from conversations import history
-from conversations.history import Choices
+from conversations.choices import Choices
 from conversations.models import Conversation, Message
 from conversations.runs import book
 from providers.models import Membership, Team, User
@@ -53,7 +53,7 @@ def test_the_list_is_one_query_that_reads_no_messages(
     ada: User, team: Team, django_assert_num_queries: object
 ) -> None:
     for n in range(3):
-        book.begin(begun(ada, team, f"t{n}"), "A long text", 1)
+        book.begin(begun(ada, team, f"t{n}"), book.Question("A long text"), 1)
     with django_assert_num_queries(1) as seen:
         history.page(ada, team, query="t")
     assert "conversations_message" not in seen.captured_queries[0]["sql"]
@@ -75,7 +75,7 @@ def test_the_title_is_the_first_words_on_one_line() -> None:
 
 
 def test_a_name_given_by_its_owner_stays(thread: Conversation) -> None:
-    book.begin(thread, "First words", 1)
+    book.begin(thread, book.Question("First words"), 1)
     thread.refresh_from_db()
     assert thread.title == "First words"
     history.rename(thread, "  Mine ")

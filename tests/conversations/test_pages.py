@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversations import history
+from conversations.choices import Choices
 from conversations.models import Conversation, Message, RunState
 from conversations.runs import book, reaper, registry
 from conversations.runs.desk import Desk
@@ -68,7 +69,7 @@ async def test_a_thread_is_not_there_for_anybody_but_its_owner(
 ) -> None:
     ben.role = "owner"
     await in_thread(ben.save)
-    order = await in_thread(book.begin, thread, "Hi", 1)
+    order = await in_thread(book.begin, thread, book.Question("Hi"), 1)
     client = await in_thread(client_of, ben)
     for method, address in addresses(thread, order.run_id, order.message_id):
         data = {"text": "Hi", "route": "demo"} if method == "post" else {}
@@ -159,11 +160,12 @@ def test_a_viewer_may_not_enter(person: object) -> None:
 def page_with(routes: list[RouteInfo], **more: object) -> shown.Playground:
     fields = {
         "conversation": None,
-        "choices": history.Choices("demo"),
+        "choices": Choices("demo"),
         "bubbles": [],
         "earlier": None,
         "history": history.Page([], None),
         "routes": routes,
+        "tools": [],
         "gauge": None,
         "starters": (("Title", "Text"),),
         "is_first": False,
@@ -198,7 +200,7 @@ def test_no_page_of_the_playground_has_inline_style_or_script() -> None:
 
 def test_a_thread_whose_route_is_gone_asks_for_another() -> None:
     route = RouteInfo("demo", "demo", "demo", "demo", is_priced=True, created_at=timezone.now())
-    html = rendered(page_with([route], choices=history.Choices("old")))
+    html = rendered(page_with([route], choices=Choices("old")))
     assert '<option value="" selected>old · no longer here</option>' in html
 
 
@@ -222,7 +224,7 @@ def test_the_gauge_shows_the_hard_budget_that_ends_first() -> None:
 
 
 def test_no_rate_is_made_up(thread: Conversation) -> None:
-    order = book.begin(thread, "Hi", 1)
+    order = book.begin(thread, book.Question("Hi"), 1)
     ending = book.Ending(RunState.DONE, text="x", ttft_ms=100, duration_ms=110, output_tokens=5)
     book.conclude(order, ending, [])
     bubble = shown.bubble_of(Message.objects.get(pk=order.message_id))

@@ -18,7 +18,7 @@ from tests.conversations.script import Script
 
 def orphan(thread: Conversation, *, process: int = 77) -> Run:
     """Leave behind what `kill -9` does: rows and a log, and nobody at work."""
-    order = book.begin(thread, "Hi", process)
+    order = book.begin(thread, book.Question("Hi"), process)
     lines = [
         (Kind.STATUS, {"phase": "waiting"}),
         (Kind.START, {"answering": "demo/words", "is_fallback": True}),

@@ -330,7 +330,7 @@ async def test_an_answer_that_never_opened_shows_what_was_booked_for_its_attempt
 
 
 def test_what_expired_for_an_interrupted_answer_is_filled_in_later(thread: Conversation) -> None:
-    order = book.begin(thread, "Hi", 1)
+    order = book.begin(thread, book.Question("Hi"), 1)
     book.interrupt(order.run_id)
     yesterday = timezone.now() - timedelta(days=1)
     assert book.price_interrupted(yesterday) == 0

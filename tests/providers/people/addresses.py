@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from conversations.models import Conversation, Message, Run, RunState
+from conversations.models import Attachment, Conversation, Message, Run, RunState
 from providers import catalog
 from providers.ledger.budgets import parse_scope, set_budget
 from providers.models import Budget, Route, Team, User, VirtualKey
@@ -32,6 +32,11 @@ def a_thread(team: Team, user: User) -> Conversation:
     return thread
 
 
+def a_picture(team: Team, user: User) -> Attachment:
+    question = a_thread(team, user).messages.get()
+    return Attachment.objects.create(message=question, media_type="image/png", data=b"1")
+
+
 def a_key(team: Team, user: User) -> VirtualKey:
     unique = f"{team.pk}-{user.pk}"
     values = {"prefix": unique, "digest": unique.encode(), "team": team}
@@ -47,6 +52,7 @@ SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "deployment_id": lambda _world, _team, _user: 0,
     "budget_id": lambda _world, team, _user: a_budget(team).pk,
     "conversation_id": lambda _world, team, user: a_thread(team, user).pk,
+    "attachment_id": lambda _world, team, user: a_picture(team, user).pk,
     "message_id": lambda _world, team, user: a_thread(team, user).messages.get().pk,
     "run_id": lambda _world, team, user: a_thread(team, user).runs.get().pk,
     "membership_id": lambda world, team, user: world.membership(user, team).pk,
