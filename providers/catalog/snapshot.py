@@ -70,6 +70,7 @@ def deployment(row: Deployment, limits: Limits) -> engine.Deployment:
         values["burst"] = row.burst
     preset = preset_of(provider)
     values["options"] = {**preset.options, **values.get("options", {})}
+    values.setdefault("lacks", preset.lacks)
     if not provider.has_faults:
         values["options"]["faults"] = "off"
     return engine.Deployment(

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from providers.engine.routes import KINDS
+from providers.engine.routes import KINDS, Ability
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """`kind` is the adapter's. `is_local`: its usual address is in one's own network."""
+    """`kind` is the adapter's. `is_local`: its usual address is in one's own network.
+
+    `lacks` is what none of its models can do, whatever their names.
+    """
 
     label: str
     kind: str
@@ -22,10 +25,11 @@ class Preset:
     needs_key: bool = True
     is_local: bool = False
     options: Mapping[str, str] = field(default_factory=dict[str, str])
+    lacks: frozenset[Ability] = frozenset()
 
 
-def _chat(label: str, base_url: str, **options: str) -> Preset:
-    return Preset(label, "openai_chat", base_url, options=options)
+def _chat(label: str, base_url: str, *lacks: Ability, **options: str) -> Preset:
+    return Preset(label, "openai_chat", base_url, options=options, lacks=frozenset(lacks))
 
 
 def _local(label: str, base_url: str, **options: str) -> Preset:
@@ -41,7 +45,12 @@ PRESETS: Mapping[str, Preset] = {
         developer_role="on",
         refusals="on",
     ),
-    "anthropic": Preset("Anthropic", "anthropic_messages", "https://api.anthropic.com"),
+    "anthropic": Preset(
+        "Anthropic",
+        "anthropic_messages",
+        "https://api.anthropic.com",
+        lacks=frozenset({Ability.AUDIO}),
+    ),
     # Source: Groq, "OpenAI Compatibility" and "Reasoning"; `max_tokens` is deprecated there.
     "groq": _chat(
         "Groq",
@@ -63,6 +72,7 @@ PRESETS: Mapping[str, Preset] = {
     "deepseek": _chat(
         "DeepSeek",
         "https://api.deepseek.com",
+        Ability.JSON,
         max_tokens_field="max_tokens",
         reasoning_replay="reasoning_content",
         json="object",

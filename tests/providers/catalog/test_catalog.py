@@ -9,6 +9,7 @@ import pytest
 
 from providers import catalog
 from providers.catalog import snapshot
+from providers.engine.routes import Ability
 from providers.models import Credential, Deployment, Price, Provider, Route
 
 pytestmark = pytest.mark.django_db
@@ -187,3 +188,10 @@ def test_the_price_is_the_vendors_whose_preset_it_is() -> None:
     (deployment,) = snapshot.read(lambda row: {}).routes["fast"].deployments
     assert deployment.price is not None
     assert "groq/" in deployment.price.version
+
+
+def test_what_a_vendor_lacks_is_known_before_it_is_asked() -> None:
+    catalog.add_provider(name="claude", kind="anthropic", secret="sk-1")
+    catalog.add_route(name="c", targets=["claude/claude-haiku-4-5"])
+    (deployment,) = snapshot.read(lambda row: {}).routes["c"].deployments
+    assert deployment.lacks == {Ability.AUDIO}

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
-import orjson
-
+from providers.engine.adapters.anthropic_messages.blocks import Blocks
 from providers.engine.adapters.anthropic_messages.errors import error_in
+from providers.engine.adapters.anthropic_messages.usage import Counts
 from providers.engine.call import Attempt
 from providers.engine.errors import StreamCut, UpstreamGarbled
-from providers.engine.events import (
-    Event,
-    Finish,
-    FinishReason,
-    ReasoningDelta,
-    TextDelta,
-    ToolCallDelta,
-    ToolCalled,
-    UsageReported,
-)
-from providers.engine.request import ToolCall
+from providers.engine.events import Event, Finish, FinishReason, Safety, UsageReported
+from providers.engine.json_fields import Fields, count, inner, objects, parsed, text
 from providers.engine.routes import Deployment
 from providers.engine.sse import SSEParser
 from providers.engine.upstream import Incoming
-from providers.engine.usage import Usage
 
+# `pause_turn`: a server's tool takes longer; sent back as it is, the answer goes on.
 _REASONS = {
     "end_turn": FinishReason.STOP,
     "stop_sequence": FinishReason.STOP,
@@ -36,8 +26,6 @@ _REASONS = {
     "tool_use": FinishReason.TOOL_CALLS,
     "refusal": FinishReason.CONTENT_FILTER,
 }
-
-Fields = dict[str, Any]
 
 
 async def stream_events(
@@ -49,7 +37,7 @@ async def stream_events(
     answer = _Answer()
     async for chunk in incoming.body:
         for frame in parser.feed(chunk):
-            said = _parsed(frame.data, name)
+            said = parsed(frame.data, name)
             kind = said.get("type")
             if kind == "error":
                 raise error_in(attempt.deployment, said, incoming, secret)
@@ -64,154 +52,69 @@ async def plain_events(
     attempt: Attempt, incoming: Incoming, secret: str | None
 ) -> AsyncGenerator[Event, None]:
     """Read a whole message as a stream would have told it."""
-    message = _parsed(await incoming.read(), attempt.deployment.name)
+    message = parsed(await incoming.read(), attempt.deployment.name)
     if message.get("type") == "error":
         raise error_in(attempt.deployment, message, incoming, secret)
     answer = _Answer()
-    for index, block in enumerate(_list(message.get("content"))):
-        for event in answer.take({
-            "type": "content_block_start",
-            "index": index,
-            "content_block": block,
-        }):
+    for said in _told(message):
+        for event in answer.take(said):
             yield event
-    for event in answer.take({
-        "type": "message_delta",
-        "delta": message,
-        "usage": message.get("usage"),
-    }):
-        yield event
     for event in answer.end():
         yield event
 
 
 def models_in(deployment: Deployment, body: bytes) -> int:
-    listed = _parsed(body, deployment.name)
-    if "data" not in listed:
+    listed = parsed(body, deployment.name).get("data")
+    if not isinstance(listed, list):
         raise UpstreamGarbled(f"{deployment.name} did not answer with a list of models.")
-    return len(_list(listed["data"]))
+    return len(cast("list[object]", listed))
 
 
-@dataclass(slots=True)
-class _ToolUse:
-    index: int
-    id: str
-    name: str
-    arguments: list[str] = field(default_factory=list[str])
+def _told(message: Fields) -> Iterator[Fields]:
+    for index, block in enumerate(objects(message.get("content"))):
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+        yield {"type": "content_block_stop", "index": index}
+    yield {"type": "message_delta", "delta": message, "usage": message.get("usage")}
 
 
 class _Answer:
-    """What has come of one answer. Unknown events, blocks and deltas are passed over."""
+    """What has come of one answer. Unknown events are passed over."""
 
     def __init__(self) -> None:
-        # By the wire's index, which counts text and thoughts as well; ours counts calls only.
-        self._calls: dict[int, _ToolUse] = {}
-        self._usage: Fields = {}
+        self._blocks = Blocks()
+        self._counts = Counts()
         self._reason: str | None = None
 
     def take(self, said: Fields) -> Iterator[Event]:
         match said.get("type"):
             case "content_block_delta":
-                yield from self._take_delta(_index(said), _inner(said, "delta"))
+                yield from self._blocks.grow(count(said, "index"), inner(said, "delta"))
             case "content_block_start":
-                yield from self._start_block(_index(said), _inner(said, "content_block"))
+                yield from self._blocks.start(count(said, "index"), inner(said, "content_block"))
+            case "content_block_stop":
+                yield from self._blocks.stop(count(said, "index"))
             case "message_start":
-                yield from self._take_usage(_inner(_inner(said, "message"), "usage"))
+                yield from self._count(inner(inner(said, "message"), "usage"))
             case "message_delta":
-                self._reason = _inner(said, "delta").get("stop_reason") or self._reason
-                yield from self._take_usage(_inner(said, "usage"))
+                yield from self._end_of(inner(said, "delta"))
+                yield from self._count(inner(said, "usage"))
             case _:
                 return
 
     def end(self) -> Iterator[Event]:
-        for call in self._calls.values():
-            arguments = "".join(call.arguments) or "{}"
-            yield ToolCalled(call.index, ToolCall(call.id, call.name, arguments))
-        usual = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP
+        yield from self._blocks.end()
+        usual = FinishReason.TOOL_CALLS if self._blocks.has_calls else FinishReason.STOP
         yield Finish(_REASONS.get(self._reason or "", usual))
 
-    def _start_block(self, index: int, block: Fields) -> Iterator[Event]:
-        kind = block.get("type")
-        if kind == "tool_use":
-            call = _ToolUse(len(self._calls), _text(block, "id"), _text(block, "name"))
-            self._calls[index] = call
-            # A stream sends an empty object here and the real one in fragments.
-            given = block.get("input")
-            arguments = orjson.dumps(given).decode() if given else ""
-            call.arguments.append(arguments)
-            yield ToolCallDelta(call.index, arguments, id=call.id, name=call.name)
-        elif kind == "text" and block.get("text"):
-            yield TextDelta(_text(block, "text"))
-        elif kind == "thinking" and block.get("thinking"):
-            yield ReasoningDelta(_text(block, "thinking"))
+    def _count(self, said: Fields) -> Iterator[Event]:
+        usage = self._counts.take(said)
+        if usage is not None:
+            yield UsageReported(usage)
 
-    def _take_delta(self, index: int, delta: Fields) -> Iterator[Event]:
-        kind = delta.get("type")
-        if kind == "text_delta":
-            text = _text(delta, "text")
-            if text:
-                yield TextDelta(text)
-        elif kind == "thinking_delta":
-            thought = _text(delta, "thinking")
-            if thought:
-                yield ReasoningDelta(thought)
-        elif kind == "input_json_delta" and index in self._calls:
-            call = self._calls[index]
-            fragment = _text(delta, "partial_json")
-            call.arguments.append(fragment)
-            yield ToolCallDelta(call.index, fragment)
-
-    def _take_usage(self, said: Fields) -> Iterator[Event]:
-        """Overwrite with what is new: the figures of `message_delta` are cumulative.
-
-        Source: Anthropic, "Streaming Messages": adding them to `message_start` counts twice.
-        """
-        self._usage.update((name, value) for name, value in said.items() if value is not None)
-        if not self._usage:
-            return
-        read = _count(self._usage, "cache_read_input_tokens")
-        written = _count(self._usage, "cache_creation_input_tokens")
-        yield UsageReported(
-            Usage(
-                input_tokens=_count(self._usage, "input_tokens") + read + written,
-                output_tokens=_count(self._usage, "output_tokens"),
-                cache_read_tokens=read,
-                cache_write_tokens=written,
-                reasoning_tokens=_count(
-                    _inner(self._usage, "output_tokens_details"), "thinking_tokens"
-                ),
-            )
-        )
-
-
-def _index(said: Fields) -> int:
-    return _count(said, "index")
-
-
-def _count(fields: Fields, name: str) -> int:
-    value = fields.get(name)
-    return value if isinstance(value, int) else 0
-
-
-def _text(fields: Fields, name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _inner(fields: Fields, name: str) -> Fields:
-    value = fields.get(name)
-    return cast("Fields", value) if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else []
-
-
-def _parsed(data: bytes, name: str) -> Fields:
-    try:
-        parsed: object = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise UpstreamGarbled(f"{name} sent something that is not JSON.") from error
-    if not isinstance(parsed, dict):
-        raise UpstreamGarbled(f"{name} sent JSON that its wire format does not know.")
-    return cast("Fields", parsed)
+    def _end_of(self, delta: Fields) -> Iterator[Event]:
+        """Keep the reason; a refusal tells by what policy. Source: Anthropic, "Stop reasons"."""
+        self._reason = text(delta, "stop_reason") or self._reason
+        details = inner(delta, "stop_details")
+        if self._reason == "refusal" and details:
+            words = text(details, "explanation") or "The provider's policy ended the answer."
+            yield Safety(text(details, "category") or "refusal", words, is_blocked=True)
