@@ -1,10 +1,11 @@
-"""A provider of our own making, with faults to order. It speaks OpenAI's and Anthropic's wire.
+"""A provider of our own making, with faults to order. It speaks every wire that we speak.
 
 In a test, in a thread of its own (works for async, Django and browser tests alike):
 
     with FakeUpstream.serve() as upstream:
         upstream.openai_url       # base URL of kind openai_chat
         upstream.anthropic_url    # base URL of kind anthropic_messages
+        upstream.url_of("gemini")           # base URL of any kind
         upstream.plan("503", "ok")         # what the next requests get; then by model name again
         upstream.hold(); upstream.release()  # keep every request waiting; let them go
         upstream.calls            # what came: wire, model, stream, headers, body
@@ -54,8 +55,9 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.upstream_wires import INPUT_TOKENS, WIRES
+
 TEXT = "The quick brown fox jumps over the lazy dog."
-INPUT_TOKENS = 10
 _STATUSES = {"400", "401", "402", "403", "404", "408", "429", "500", "502", "503", "529"}
 _SLOW_S = 0.3
 
@@ -113,6 +115,10 @@ class FakeUpstream:
     @property
     def anthropic_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def url_of(self, kind: str) -> str:
+        path = {"anthropic_messages": "", "gemini": "/v1beta", "ollama": ""}.get(kind, "/v1")
+        return f"http://127.0.0.1:{self.port}{path}"
 
     def plan(self, *words: str) -> None:
         self._plan.extend(words)
@@ -175,6 +181,9 @@ class FakeUpstream:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/v1/chat/completions", self._answer)
         app.router.add_post("/v1/messages", self._answer)
+        app.router.add_post("/v1/responses", self._answer)
+        app.router.add_post("/v1beta/models/{call}", self._answer)
+        app.router.add_post("/api/chat", self._answer)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/control", self._control)
         app.router.add_get("/control", self._told)
@@ -182,9 +191,11 @@ class FakeUpstream:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        wire = "anthropic_messages" if request.path.endswith("/messages") else "openai_chat"
-        model = str(body.get("model", ""))
-        stream = bool(body.get("stream"))
+        wire = _wire_of(request.path)
+        model, stream = str(body.get("model", "")), bool(body.get("stream"))
+        if wire == "gemini":
+            model, _, method = request.match_info["call"].partition(":")
+            stream = method.startswith("stream")
         self.calls.append(Received(wire, model, stream, dict(request.headers.items()), body))
         word = self._plan.popleft() if self._plan else model.rpartition("-")[2]
         self._count(+1)
@@ -242,7 +253,9 @@ class _Answer:
     word: str
 
     async def send(self) -> web.StreamResponse:
-        key = self.request.headers.get("authorization", self.request.headers.get("x-api-key", ""))
+        headers = self.request.headers
+        keys = (headers.get(name) for name in ("authorization", "x-api-key", "x-goog-api-key"))
+        key = next((each for each in keys if each), "")
         if key.endswith("wrong"):
             self.word = "401"
         go = self.fake._go
@@ -261,7 +274,8 @@ class _Answer:
             await asyncio.sleep(3600)
         if not self.stream:
             return await self._send_plain(headers)
-        response = web.StreamResponse(headers={**headers, "content-type": "text/event-stream"})
+        kind = WIRES[self.wire].content_type if self.wire in WIRES else "text/event-stream"
+        response = web.StreamResponse(headers={**headers, "content-type": kind})
         await response.prepare(self.request)
         return await self._send_stream(response)
 
@@ -320,7 +334,9 @@ class _Answer:
                 await self.fake._go.wait()
                 return False
             case "garbled":
-                await response.write(b"event: content_block_delta\ndata: {oops\n\n")
+                is_lines = self.wire == "ollama"
+                junk = b"{oops\n" if is_lines else b"event: content_block_delta\ndata: {oops\n\n"
+                await response.write(junk)
                 await response.write_eof()
             case "huge":
                 await response.write(b"data: " + b"x" * 10_000_000)
@@ -337,10 +353,23 @@ class _Answer:
         self.request.transport.close()
 
 
+def _wire_of(path: str) -> str:
+    by_path = {
+        "/v1/messages": "anthropic_messages",
+        "/v1/chat/completions": "openai_chat",
+        "/v1/responses": "openai_responses",
+        "/api/chat": "ollama",
+    }
+    return by_path.get(path, "gemini")
+
+
 def _error(wire: str, word: str, headers: dict[str, str]) -> web.Response:
     status, type_, code = _OPENAI_ERRORS.get(word, (0, "server_error", None))
     status = status or int(word)
     message = f"The fake upstream was asked for {word}."
+    if wire in WIRES:
+        body = WIRES[wire].error(word, status)
+        return web.json_response(body, status=status, headers=headers)
     if wire == "anthropic_messages":
         error = {"type": _ANTHROPIC_ERRORS.get(word, "api_error"), "message": message}
         return web.json_response({"type": "error", "error": error}, status=status, headers=headers)
@@ -349,6 +378,8 @@ def _error(wire: str, word: str, headers: dict[str, str]) -> web.Response:
 
 
 def _error_frame(wire: str) -> bytes:
+    if wire in WIRES:
+        return WIRES[wire].frame(WIRES[wire].error("error", 500))
     if wire == "anthropic_messages":
         error = {"type": "overloaded_error", "message": "Overloaded"}
         return _named("error", {"type": "error", "error": error})
@@ -361,6 +392,8 @@ def _frames(
 ) -> tuple[list[bytes], list[bytes], list[bytes]]:
     words = text.split(" ")
     parts = [word if place == 0 else f" {word}" for place, word in enumerate(words)]
+    if wire in WIRES:
+        return WIRES[wire].frames(parts, says_usage)
     make = _anthropic_frames if wire == "anthropic_messages" else _openai_frames
     return make(model, parts, says_usage=says_usage)
 
@@ -420,6 +453,8 @@ def _anthropic_frames(
 
 def _plain(wire: str, model: str, text: str) -> dict[str, Any]:
     count = len(text.split(" "))
+    if wire in WIRES:
+        return WIRES[wire].plain([text, *[""] * (count - 1)])
     if wire == "anthropic_messages":
         return {
             "id": "msg_fake",

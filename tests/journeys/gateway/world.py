@@ -169,13 +169,19 @@ class World:
         key, secret = virtual_keys.issue(user=user, team=team, name="journey")
         return cls(server, upstream, team, user, key, secret, books)
 
-    def route(self, *models: str, max_output: int = 100, priced: bool = True) -> str:
+    def route(
+        self,
+        *models: str,
+        max_output: int = 100,
+        priced: bool = True,
+        kind: str = "openai_chat",
+    ) -> str:
         """Add a route over models of the fake provider; their names say how they behave."""
         number = next(_numbers)
         catalog.add_provider(
             name=f"fake-{number}",
-            kind="openai_chat",
-            base_url=self.upstream.openai_url,
+            kind=kind,
+            base_url=self.upstream.url_of(kind),
             is_local=True,
             secret="sk-canary-of-the-provider",
         )
