@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from providers import gateway
+from providers.answer_cache import purges
 from providers.health import history, probe
 from providers.ledger import recovery
 
@@ -33,6 +34,12 @@ def sweep_health() -> int:
     """Forget scores, levels and transitions past their days; answers how many rows."""
     days = settings.GAIWEB.health.kept_days
     return history.sweep(timezone.now(), timedelta(days=days))
+
+
+@shared_task(ignore_result=True)
+def sweep_cache() -> int:
+    """Delete cached answers that are too old or too many; answers how many."""
+    return purges.sweep(timezone.now())
 
 
 @worker_shutdown.connect

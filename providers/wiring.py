@@ -19,6 +19,7 @@ from opentelemetry import trace
 from psycopg.conninfo import make_conninfo
 from structlog import get_logger
 
+from providers.answer_cache import purges
 from providers.catalog import environment, snapshot
 from providers.credentials import ring
 from providers.credentials.opened import OpenedSecrets, read_sealed
@@ -34,6 +35,7 @@ from providers.engine.policy import NONE as NO_POLICY
 from providers.engine.policy import Policy
 from providers.engine.ports import Adapter, BreakerChange, BreakerLimits
 from providers.engine.routes import Deployment
+from providers.engine.steps.cache import Limits as CacheLimits
 from providers.engine.steps.caller_limits import Quota, Quotas
 from providers.engine.steps.retry import RetryLimits
 from providers.engine.steps.validation import Validation
@@ -48,9 +50,14 @@ from providers.ledger.postgres import PostgresLedger
 from providers.metrics import MeasuredLedger, Metrics
 from providers.observers import CallLog, Observers
 from providers.policies import snapshot as policies
+from providers.state.answers import Answers
 from providers.state.changes import Changes
+from providers.state.local_answers import LocalAnswers
 from providers.state.open_calls import OpenCalls
 from providers.state.own_loop import OwnLoop
+from providers.state.postgres_answers import PostgresAnswers
+from providers.state.redis_answers import RedisAnswers
+from providers.state.sealed_answers import Sealer
 from providers.state.shared import Shared, Sharing
 from providers.tools.toolbox import Toolbox
 from providers.tracing import Tracing, headers_here
@@ -74,6 +81,7 @@ _LEVELS = frozenset({
     "providers_leveloverride",
     "providers_breakerorder",
 })
+_PURGES = frozenset({"providers_cachepurge"})
 _KEYS = frozenset({"providers_virtualkey", "providers_user", "providers_membership"})
 
 
@@ -89,6 +97,7 @@ class Wired:
     verifier: KeyVerifier
     last_used: LastUsed
     pool: Pool
+    answers: Answers
     shared: Shared | None = None
     tools: Toolbox = field(default_factory=Toolbox)
     tracing: Tracing | None = None
@@ -124,6 +133,7 @@ class Wired:
                 _POLICIES: self.read_policies,
                 _LEVELS: self.live.read_levels,
                 _KEYS: self.forget_keys,
+                _PURGES: self.read_purges,
             },
         )
         if self.shared is not None:
@@ -132,6 +142,7 @@ class Wired:
         await self.read_credentials()
         await self.read_policies()
         await self.live.read_levels()
+        await self.read_purges()
         await self.changes.start()
         self.flushing = asyncio.create_task(self._keep_flushing(), name="last-used")
 
@@ -154,6 +165,7 @@ class Wired:
         await self.ledger.aclose()
         await self.pool.close()
         await self.upstream.aclose()
+        await self.answers.aclose()
         if self.shared is not None:
             await self.shared.stop()
 
@@ -171,6 +183,11 @@ class Wired:
 
     def _redis_is_away(self) -> bool:
         return self.shared is not None and self.shared.sharing is Sharing.AWAY
+
+    async def read_purges(self) -> None:
+        found = await asyncio.to_thread(closing, purges.in_force)
+        self.engine.cache.purges = found
+        self.answers.forget(found)
 
     async def forget_keys(self) -> None:
         self.verifier.forget()
@@ -267,6 +284,9 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
             OllamaAdapter(upstream),
         )
     }
+    pool = await ledger_pool.connect(conninfo(), most=4)
+    sealer = Sealer(_ring_key(), settings.GAIWEB.cache.compression_level)
+    answers = _answers(pool, sealer)
     ledger = PostgresLedger(await ledger_pool.connect(conninfo()))
     shared = _shared(loop)
     secrets = OpenedSecrets(ring=ring.load, environment=environment.secrets(), now=loop.time)
@@ -287,8 +307,10 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         limiter=shared.limiter if shared else None,
         most_steps=_most_steps(),
         phone_regions=settings.GAIWEB.pii_phone_regions,
+        cache_tiers=answers.tiers,
+        cache_secret=sealer.secret,
+        cache_limits=_cache_limits(),
     )
-    pool = await ledger_pool.connect(conninfo(), most=2)
     rows = KeyRows(pool)
     last_used = LastUsed(rows, time.time)
     verifier = KeyVerifier(
@@ -303,11 +325,29 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         verifier=verifier,
         last_used=last_used,
         pool=pool,
+        answers=answers,
         shared=shared,
         tracing=tracing,
     )
     engine.filters.policies = engine.cache.policies = wired.policy_of
     return wired
+
+
+def _answers(pool: Pool, sealer: Sealer) -> Answers:
+    cache, url = settings.GAIWEB.cache, settings.GAIWEB.redis_url
+    local = LocalAnswers(timezone.now, cache.local_bytes, cache.stale_ttl_s)
+    far = RedisAnswers(url, sealer, cache.stale_ttl_s) if url else PostgresAnswers(pool, sealer)
+    return Answers(local if cache.local else None, far if cache.shared else None)
+
+
+def _ring_key() -> bytes:
+    keys = ring.load()
+    return keys.key(keys.current)
+
+
+def _cache_limits() -> CacheLimits:
+    cache = settings.GAIWEB.cache
+    return CacheLimits(ttl_s=cache.ttl_s, stale_ttl_s=cache.stale_ttl_s)
 
 
 def _tracing() -> Tracing | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ from conversations.models import (
 from conversations.runs.events import STEPS, Kind, LogEvent
 from providers.engine.call import Caller, Source
 from providers.engine.events import NoticeKind
-from providers.engine.request import CompletionRequest, Role
+from providers.engine.request import Caching, CompletionRequest, Role
 from providers.ledger import receipts
 from providers.models import User
 
@@ -103,7 +103,9 @@ def begin_again(conversation: Conversation, message_id: UUID, process: int) -> O
     answer = locked.messages.select_related("parent").get(pk=message_id, role=Role.ASSISTANT)
     if answer.parent is None:
         raise RunRefused("There is no question to answer again.")
-    return _ordered(locked, answer.parent, process)
+    order = _ordered(locked, answer.parent, process)
+    # Who asks again wants another answer.
+    return replace(order, request=replace(order.request, cache=Caching.OFF))
 
 
 def _free(conversation: Conversation) -> Conversation:

@@ -182,3 +182,39 @@ class Calls(Group):
         if successes > info.data.get("breaker_probes", successes):
             raise ValueError("is more than GAIWEB_BREAKER_PROBES, so the breaker could never close")
         return successes
+
+
+class Cache(Group):
+    """The response cache. One tier is this process's memory, the other Redis, else Postgres."""
+
+    local: bool = Field(default=True, description="Keep answers in each process's memory.")
+    shared: bool = Field(
+        default=True, description="Keep answers in Redis, without it in Postgres; encrypted."
+    )
+    ttl_s: float = Field(
+        3600.0, description="Seconds for which an answer is given again.", gt=0, le=2_592_000
+    )
+    stale_ttl_s: float = Field(
+        86_400.0,
+        description="Seconds for which it is kept for an emergency.",
+        gt=0,
+        le=2_592_000,
+    )
+    local_bytes: int = Field(
+        67_108_864, description="Most bytes in each process's memory.", ge=65_536
+    )
+    shared_bytes: int = Field(
+        1_073_741_824,
+        description="Most bytes in Postgres; Redis has its own `maxmemory`.",
+        ge=65_536,
+    )
+    compression_level: int = Field(
+        3, description="Zstandard's, of the shared tier: 1 is fast, 19 small.", ge=1, le=19
+    )
+
+    @field_validator("stale_ttl_s")
+    @classmethod
+    def _not_below_ttl(cls, longest: float, info: ValidationInfo) -> float:
+        if longest < info.data.get("ttl_s", 0):
+            raise ValueError("is less than GAIWEB_CACHE_TTL_S; raise it or lower the other")
+        return longest

@@ -14,7 +14,15 @@ from pydantic_settings import (
 )
 
 from gaiweb.config import checks, names
-from gaiweb.config.groups import Callers, Calls, Features, Provider, Tracing, default_providers
+from gaiweb.config.groups import (
+    Cache,
+    Callers,
+    Calls,
+    Features,
+    Provider,
+    Tracing,
+    default_providers,
+)
 from gaiweb.config.health import Degradation, Health
 from gaiweb.config.providers import PROVIDER_KINDS, EnvironmentProvider, provider_of
 
@@ -128,6 +136,7 @@ class Config(BaseSettings):
     features: Features = _group("FEATURE_", Features())
     calls: Calls = _group("GAIWEB_", Calls())
     callers: Callers = _group("GAIWEB_", Callers())
+    cache: Cache = _group("GAIWEB_CACHE_", Cache())
     tracing: Tracing = _group("OTEL_", Tracing())
     traced_providers: Words = _setting(
         "GAIWEB_TRACED_PROVIDERS", (), "Providers whose attempts get spans; empty: all."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 from structlog import get_logger
 
@@ -12,6 +13,7 @@ from providers.engine.call import Answer, Caller
 from providers.engine.errors import EngineError
 from providers.engine.events import Event
 from providers.engine.usage import dollars
+from providers.wire.caching import caching, hit_headers
 from providers.wire.chat_answer import DONE, Chunks, Gathered, sse, usage_body
 from providers.wire.chat_request import ChatRequest, parse
 from providers.wire.errors import STOPPING, internal_body, level_headers, limit_headers, openai_body
@@ -30,6 +32,7 @@ _STREAM_HEADERS: Headers = [
 async def complete(exchange: Exchange, caller: Caller, body: bytes) -> None:
     """Raise EngineError while nothing was written; afterwards it is the stream's last event."""
     asked = parse(body, exchange.id, exchange.header(b"traceparent") or None)
+    asked = replace(asked, request=replace(asked.request, cache=caching(exchange)))
     if asked.request.stream:
         await _stream(exchange, caller, asked)
     else:
@@ -118,4 +121,5 @@ def _answer_headers(answer: Answer) -> Headers:
         (b"x-gai-fallback", b"true" if answer.is_fallback else b"false"),
         *limit_headers(answer.call.remaining),
         *level_headers(answer.call.worst_level),
+        *hit_headers(answer.hit),
     ]

@@ -42,6 +42,8 @@ TABLES = (
     "levelchange",
     "leveloverride",
     "teampolicy",
+    "cachedanswer",
+    "cachepurge",
     "entry",
     "reservation",
     "budgetwindow",

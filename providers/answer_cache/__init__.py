@@ -1,0 +1,1 @@
+"""What the operator sees of the response cache, and what they may throw away."""
