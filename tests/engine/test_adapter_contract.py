@@ -34,163 +34,26 @@ from providers.engine.events import (
     ToolCalled,
     UsageReported,
 )
-from providers.engine.request import Message, RawBody, Role, Text, Tool, ToolCall, ToolResult
+from providers.engine.request import (
+    Image,
+    Message,
+    RawBody,
+    ResponseSchema,
+    Role,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
 from providers.engine.routes import KINDS
 from providers.engine.upstream import Upstream
 from tests.engine.adapters.replay import ADAPTERS, Replay, sse
 from tests.engine.conftest import an_engine
-from tests.engine.wires import gemini, ollama, openai_responses
+from tests.engine.wires import WIRES
+from tests.engine.wires.endings import ENDINGS, REFUSALS
 from tests.engine.wires.wire import CALLS, SECRET, Wire
 from tests.fakes import CALLER, MemoryLedger, Recorder, Script, a_deployment, a_request, a_route
 
-
-def _openai_stream() -> list[bytes]:
-    def delta(**fields: Any) -> dict[str, Any]:
-        return {"choices": [{"index": 0, "delta": fields, "finish_reason": None}], "usage": None}
-
-    def call(index: int, arguments: str, **more: Any) -> dict[str, Any]:
-        name = {"name": more.pop("name")} if "name" in more else {}
-        function = {**name, "arguments": arguments}
-        return delta(tool_calls=[{"index": index, "function": function, **more}])
-
-    return sse(
-        delta(role="assistant", content=""),
-        delta(reasoning_content="Hm."),
-        delta(content="Hello, "),
-        delta(content="世界"),
-        call(0, "", id="call_a", type="function", name="look"),
-        call(0, '{"at": '),
-        call(1, "{}", id="call_b", type="function", name="wait"),
-        call(0, '"sky"}'),
-        {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]},
-        {"choices": [], "usage": _OPENAI_USAGE},
-        "[DONE]",
-    )
-
-
-_OPENAI_USAGE = {
-    "prompt_tokens": 30,
-    "completion_tokens": 12,
-    "total_tokens": 42,
-    "prompt_tokens_details": {"cached_tokens": 20},
-}
-_OPENAI_PLAIN = {
-    "choices": [
-        {
-            "finish_reason": "tool_calls",
-            "message": {
-                "role": "assistant",
-                "reasoning_content": "Hm.",
-                "content": "Hello, 世界",
-                "tool_calls": [
-                    {
-                        "id": call.call.id,
-                        "type": "function",
-                        "function": {"name": call.call.name, "arguments": call.call.arguments},
-                    }
-                    for call in CALLS
-                ],
-            },
-        }
-    ],
-    "usage": _OPENAI_USAGE,
-}
-
-
-def _anthropic_stream() -> list[bytes]:
-    def start(index: int, **block: Any) -> dict[str, Any]:
-        return {"type": "content_block_start", "index": index, "content_block": block}
-
-    def delta(index: int, **delta: Any) -> dict[str, Any]:
-        return {"type": "content_block_delta", "index": index, "delta": delta}
-
-    began = {"input_tokens": 10, "cache_read_input_tokens": 20, "output_tokens": 1}
-    return sse(
-        {"type": "message_start", "message": {"content": [], "usage": began}},
-        {"type": "ping"},
-        start(0, type="thinking", thinking=""),
-        delta(0, type="thinking_delta", thinking="Hm."),
-        delta(0, type="signature_delta", signature="abc"),
-        {"type": "content_block_stop", "index": 0},
-        start(1, type="text", text=""),
-        delta(1, type="text_delta", text="Hello, "),
-        delta(1, type="text_delta", text="世界"),
-        {"type": "content_block_stop", "index": 1},
-        start(2, type="tool_use", id="call_a", name="look", input={}),
-        delta(2, type="input_json_delta", partial_json=""),
-        delta(2, type="input_json_delta", partial_json='{"at": '),
-        delta(2, type="input_json_delta", partial_json='"sky"}'),
-        {"type": "content_block_stop", "index": 2},
-        start(3, type="tool_use", id="call_b", name="wait", input={}),
-        {"type": "content_block_stop", "index": 3},
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": "tool_use"},
-            "usage": {"output_tokens": 12},
-        },
-        {"type": "message_stop"},
-        named=True,
-    )
-
-
-_ANTHROPIC_PLAIN = {
-    "type": "message",
-    "content": [
-        {"type": "thinking", "thinking": "Hm.", "signature": "abc"},
-        {"type": "text", "text": "Hello, 世界"},
-        {"type": "tool_use", "id": "call_a", "name": "look", "input": {"at": "sky"}},
-        {"type": "tool_use", "id": "call_b", "name": "wait", "input": {}},
-    ],
-    "stop_reason": "tool_use",
-    "usage": {"input_tokens": 10, "cache_read_input_tokens": 20, "output_tokens": 12},
-}
-
-
-def _openai_error(word: str, status: int) -> dict[str, Any]:
-    code = {"context": "context_length_exceeded", "quota": "insufficient_quota"}.get(word)
-    return {"error": {"message": f"{SECRET} is long", "type": "t", "param": None, "code": code}}
-
-
-def _anthropic_error(word: str, status: int) -> dict[str, Any]:
-    kinds = {
-        401: "authentication_error",
-        404: "not_found_error",
-        429: "rate_limit_error",
-        500: "api_error",
-        529: "overloaded_error",
-    }
-    words = {
-        "context": "prompt is too long: 9 tokens > 8 maximum",
-        "quota": "Your credit balance is too low to access the Anthropic API.",
-    }
-    message = words.get(word, f"{SECRET} is long")
-    kind = kinds.get(status, "invalid_request_error")
-    return {"type": "error", "error": {"type": kind, "message": message}}
-
-
-WIRES = [
-    Wire(
-        "openai_chat",
-        _openai_stream(),
-        sse(_OPENAI_PLAIN)[0][6:].strip(),
-        b'event: news\ndata: {"object": "news"}\n\n',
-        "max_tokens",
-        _openai_error,
-        is_raw=True,
-    ),
-    Wire(
-        "anthropic_messages",
-        _anthropic_stream(),
-        sse(_ANTHROPIC_PLAIN)[0][6:].strip(),
-        b'event: news\ndata: {"type": "news"}\n\n',
-        "max_tokens",
-        _anthropic_error,
-        is_raw=True,
-    ),
-    gemini.WIRE,
-    openai_responses.WIRE,
-    ollama.WIRE,
-]
 every_wire = pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.kind)
 every_raw_wire = pytest.mark.parametrize(
     "wire", [wire for wire in WIRES if wire.is_raw], ids=lambda wire: wire.kind
@@ -373,3 +236,61 @@ async def test_the_bound_of_the_prompt_grows_with_its_messages(wire: Wire) -> No
     few = Call(a_request(), CALLER, a_route(), 0.0)
     many = Call(a_request(messages=(Message.of(Role.USER, "x"),) * 9), CALLER, a_route(), 0.0)
     assert 0 < adapter.input_overhead(few) < adapter.input_overhead(many)
+
+
+@pytest.mark.parametrize(("kind", "reason", "body"), ENDINGS)
+async def test_every_way_to_end_is_told_apart(
+    kind: str, reason: FinishReason, body: dict[str, Any]
+) -> None:
+    events = await Replay(kind, [json.dumps(body).encode()]).events(a_request(stream=False))
+    assert events[-1] == Finish(reason)
+    assert "".join(e.text for e in events if isinstance(e, TextDelta)) == "Hi"
+
+
+def test_every_wire_tells_a_full_answer_from_a_cut_one() -> None:
+    told = {(kind, reason) for kind, reason, _ in ENDINGS}
+    wanted = (FinishReason.STOP, FinishReason.LENGTH)
+    assert {(wire.kind, reason) for wire in WIRES for reason in wanted} <= told
+
+
+@pytest.mark.parametrize(("kind", "body"), REFUSALS)
+async def test_a_refusal_is_told_from_an_answer(kind: str, body: dict[str, Any]) -> None:
+    events = await Replay(kind, [json.dumps(body).encode()]).events(a_request(stream=False))
+    assert TextDelta("No.", is_refusal=True) in events
+
+
+@every_wire
+async def test_an_image_goes_with_the_words_in_its_own_bytes(wire: Wire) -> None:
+    replay = Replay(wire.kind, wire.stream)
+    image = Image("data:image/png;base64,aW1hZ2U=")
+    said = (Message(Role.USER, (Text("What is it?"), image)),)
+    await replay.events(a_request(messages=said))
+    sent = replay.sent[-1].content
+    assert b"aW1hZ2U=" in sent
+    assert b"What is it?" in sent
+
+
+@every_wire
+async def test_a_schema_of_the_answer_reaches_the_model(wire: Wire) -> None:
+    replay = Replay(wire.kind, wire.stream)
+    schema = {"type": "object", "properties": {"zebra": {"type": "string"}}}
+    await replay.events(a_request(response_schema=ResponseSchema(schema)))
+    assert b"zebra" in replay.sent[-1].content
+
+
+@every_wire
+async def test_results_of_parallel_calls_all_go_back(wire: Wire) -> None:
+    replay = Replay(wire.kind, wire.stream)
+    said = (
+        Message.of(Role.USER, "Look"),
+        Message(Role.ASSISTANT, tuple(called.call for called in CALLS)),
+        Message(
+            Role.TOOL,
+            tuple(ToolResult(c.call.id, f"result {n}") for n, c in enumerate(CALLS)),
+        ),
+    )
+    tools = tuple(Tool(c.call.name, "Does.", {"type": "object"}) for c in CALLS)
+    await replay.events(a_request(messages=said, tools=tools))
+    sent = replay.sent[-1].content
+    assert b"result 0" in sent
+    assert b"result 1" in sent

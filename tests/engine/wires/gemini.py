@@ -18,9 +18,13 @@ _WAIT = {"functionCall": {"id": "call_b", "name": "wait"}}
 _STATUS_WORDS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    413: "INVALID_ARGUMENT",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
+    503: "UNAVAILABLE",
     529: "UNAVAILABLE",
 }
 
@@ -37,7 +41,13 @@ def _error(word: str, status: int) -> dict[str, Any]:
         "quota": "Your prepayment credits are depleted.",
     }
     message = words.get(word, f"{SECRET} is long")
-    return {"error": {"code": status, "message": message, "status": _STATUS_WORDS[status]}}
+    return {
+        "error": {
+            "code": status,
+            "message": message,
+            "status": _STATUS_WORDS[status],
+        }
+    }
 
 
 WIRE = Wire(

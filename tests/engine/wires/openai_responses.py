@@ -66,7 +66,7 @@ def _error(word: str, status: int) -> dict[str, Any]:
         "type": "error",
         "error": {
             "message": f"{SECRET} is long",
-            "type": types.get(status, "server_error"),
+            "type": types.get(status, "server_error" if status >= 500 else "invalid_request_error"),
             "param": None,
             "code": codes.get(word),
         },
