@@ -60,18 +60,33 @@ def published(kind: str, base_url: str, model: str, now: datetime) -> Price | No
     return _published(kind, base_url, model, hour)
 
 
+def published_window(kind: str, base_url: str, model: str) -> int | None:
+    """Look up how many tokens the model takes; None: nobody tells."""
+    found = _model(kind, base_url, model)
+    window: int | None = found and found[1].context_window
+    return window
+
+
 @lru_cache(maxsize=4096)
 def _published(kind: str, base_url: str, model: str, hour: datetime) -> Price | None:
+    known = _model(kind, base_url, model)
+    if known is None:
+        return None
+    provider, found = known
+    version = f"genai-prices {genai_prices.__version__} {provider.id}/{found.id}"[:120]
+    return _with_tiers(found.get_prices(hour), version)
+
+
+@lru_cache(maxsize=4096)
+def _model(kind: str, base_url: str, model: str) -> tuple[Any, Any] | None:
     vendor = None if base_url else _VENDORS.get(kind)
     if not base_url and vendor is None:
         return None
     snapshot = data_snapshot.get_snapshot()
     try:
-        provider, found = snapshot.find_provider_model(model, None, vendor, base_url or None)
+        return snapshot.find_provider_model(model, None, vendor, base_url or None)
     except LookupError:
         return None
-    version = f"genai-prices {genai_prices.__version__} {provider.id}/{found.id}"[:120]
-    return _with_tiers(found.get_prices(hour), version)
 
 
 def _with_tiers(prices: object, version: str) -> Price | None:

@@ -16,6 +16,7 @@ DEMO = "demo"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,119}")
 _LONGEST_MODEL = 200
 _MOST_USD_PER_MTOK = Decimal(100_000)
+_MOST_WEIGHT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,13 @@ def add_route(
     targets: Sequence[str],
     prices: OwnPrice | None = None,
     max_output: int | None = None,
+    weights: Sequence[float | None] | None = None,
 ) -> Route:
     """Make the route, or give an existing one these targets, in this order.
 
     A target is `PROVIDER/MODEL`. `prices` None: those known before, or the published ones.
-    `max_output` in tokens; None: as it was. Raises CatalogError.
+    `max_output` in tokens; None: as it was. `weights`, one a target, draw who is asked first; None:
+    as they were. Raises CatalogError.
     """
     if not _NAME.fullmatch(name):
         raise CatalogError(
@@ -51,7 +54,7 @@ def add_route(
         deployments = [_deployment(target, max_output) for target in targets]
         if not deployments or len(set(deployments)) != len(deployments):
             raise CatalogError("A route needs targets, each of them once.", field="to")
-        set_targets(route, deployments)
+        set_targets(route, deployments, _checked(weights, len(deployments)))
         if prices is not None:
             for deployment in deployments:
                 set_price(deployment, prices)
@@ -117,15 +120,35 @@ def _deployment(target: str, max_output: int | None) -> Deployment:
     return deployment
 
 
-def set_targets(route: Route, deployments: list[Deployment]) -> None:
-    wanted = [deployment.pk for deployment in deployments]
-    if list(route.targets.values_list("deployment_id", flat=True)) == wanted:
+def set_targets(
+    route: Route, deployments: list[Deployment], weights: Sequence[float | None] | None = None
+) -> None:
+    """Put these in place of the old ones; `weights` None: as they were."""
+    if weights is None:
+        known = dict(route.targets.values_list("deployment_id", "weight"))
+        weights = [known.get(deployment.pk) for deployment in deployments]
+    wanted = [
+        (deployment.pk, weight) for deployment, weight in zip(deployments, weights, strict=True)
+    ]
+    if list(route.targets.values_list("deployment_id", "weight")) == wanted:
         return
     route.targets.all().delete()
     RouteTarget.objects.bulk_create(
-        RouteTarget(route=route, deployment=deployment, position=position)
-        for position, deployment in enumerate(deployments)
+        RouteTarget(route=route, deployment_id=pk, weight=weight, position=position)
+        for position, (pk, weight) in enumerate(wanted)
     )
+
+
+def _checked(weights: Sequence[float | None] | None, targets: int) -> Sequence[float | None] | None:
+    if weights is None:
+        return None
+    if len(weights) != targets:
+        raise CatalogError(f"Give {targets} weights, one for each target.", field="weights")
+    if any(weight is not None and not 0 < weight <= _MOST_WEIGHT for weight in weights):
+        raise CatalogError(
+            f"A weight is above 0 and at most {_MOST_WEIGHT:,}, or empty.", field="weights"
+        )
+    return weights
 
 
 def lead_demo_route(provider: Provider) -> Route:

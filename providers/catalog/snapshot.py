@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.db.models import Prefetch
 
 from providers.catalog.presets import preset_of
 from providers.catalog.prices import price_of
+from providers.catalog.traits import TRAITS, lacks_of, numbers_of, window_of
 from providers.engine import routes as engine
 from providers.models import Deployment, Route, RouteTarget
 
@@ -56,21 +57,26 @@ def read(limits: Limits) -> Catalog:
             if target.deployment_id in deployments
         )
         if found:
-            routes[row.name] = engine.Route(row.name, found)
+            weights = {
+                target.deployment_id: target.weight
+                for target in row.targets.all()
+                if target.weight and target.deployment_id in deployments
+            }
+            routes[row.name] = engine.Route(row.name, found, weights)
             infos.append(_info(row, found))
     return Catalog(routes, tuple(infos), deployments)
 
 
 def deployment(row: Deployment, limits: Limits) -> engine.Deployment:
     provider = row.provider
-    values: dict[str, Any] = dict(limits(row))
-    if row.requests_per_second is not None:
-        values["requests_per_second"] = row.requests_per_second
-    if row.burst is not None:
-        values["burst"] = row.burst
     preset = preset_of(provider)
+    values: dict[str, Any] = {
+        **limits(row),
+        **numbers_of(row),
+        "context_tokens": window_of(row),
+        "lacks": lacks_of(row) | preset.lacks,
+    }
     values["options"] = {**preset.options, **values.get("options", {})}
-    values.setdefault("lacks", preset.lacks)
     if not provider.has_faults:
         values["options"]["faults"] = "off"
     return engine.Deployment(
@@ -84,6 +90,13 @@ def deployment(row: Deployment, limits: Limits) -> engine.Deployment:
         max_output_tokens=row.max_output_tokens,
         **values,
     )
+
+
+def defaults(row: Deployment, limits: Limits) -> Mapping[str, Any]:
+    """Name what holds where the operator says nothing; `row` may be unsaved and says nothing."""
+    ours = {each.name: each.default for each in fields(engine.Deployment)}
+    known = {**ours, **limits(row), "context_tokens": window_of(row)}
+    return {name: known[name] for name in TRAITS}
 
 
 def _info(row: Route, found: tuple[engine.Deployment, ...]) -> RouteInfo:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.db import transaction
@@ -13,6 +13,8 @@ from providers.catalog.faults import CatalogError
 from providers.catalog.presets import address_of
 from providers.catalog.prices import FREE, price_of, published
 from providers.catalog.routes import OwnPrice, add_route, set_max_output, set_price
+from providers.catalog.traits import set_traits
+from providers.engine.routes import Ability
 from providers.engine.usage import Price
 from providers.models import Deployment, Provider, Route
 from providers.models import Price as PriceRow
@@ -20,13 +22,20 @@ from providers.models import Price as PriceRow
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Prices in USD per million tokens; both None: as before, or the published ones."""
+    """Prices in USD per million tokens; both None: as before, or the published ones.
+
+    `weight` None: a stand-in, or no weights at all. `numbers` are traits by name, None: the
+    default; `lacks` None: as before.
+    """
 
     provider: str
     model: str
     input_usd: Decimal | None = None
     output_usd: Decimal | None = None
     max_output: int | None = None
+    weight: float | None = None
+    numbers: Mapping[str, float | None] = field(default_factory=dict)
+    lacks: frozenset[Ability] | None = None
 
     @property
     def name(self) -> str:
@@ -45,7 +54,11 @@ def save_route(*, name: str, targets: Sequence[Target]) -> Route:
     """Make the route, or give an existing one these targets. Raises CatalogError, TargetFault."""
     _refuse_doubles(targets)
     with transaction.atomic():
-        route = add_route(name=name, targets=[target.name for target in targets])
+        route = add_route(
+            name=name,
+            targets=[target.name for target in targets],
+            weights=[target.weight for target in targets],
+        )
         rows = route.targets.select_related("deployment").order_by("position")
         for position, (row, target) in enumerate(zip(rows, targets, strict=True)):
             try:
@@ -63,6 +76,7 @@ def _apply(deployment: Deployment, target: Target) -> None:
         set_price(deployment, OwnPrice(target.input_usd, target.output_usd))
     if target.max_output is not None:
         set_max_output(deployment, target.max_output)
+    set_traits(deployment, target.numbers, target.lacks)
 
 
 def _refuse_doubles(targets: Sequence[Target]) -> None:

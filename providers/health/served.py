@@ -14,8 +14,9 @@ class Served:
     """What callers got, after retry and fallback; probes and callers who left are not in it.
 
     `by_fallback`: answered by another deployment than the first of the route as it is now. A
-    deployment that rests leaves no attempt, so the attempts alone would not tell. `unsent` is the
-    part of `failed` that was admitted and never sent, as when every deployment of a route rests.
+    deployment that rests leaves no attempt, so the attempts alone would not tell; where weights
+    draw the first, they are all there is to go by. `unsent` is the part of `failed` that was
+    admitted and never sent, as when every deployment of a route rests.
     """
 
     answered: int = 0
@@ -58,6 +59,9 @@ LEFT JOIN (
     JOIN providers_routetarget t ON t.route_id = r.id
     JOIN providers_deployment d ON d.id = t.deployment_id AND d.is_enabled
     JOIN providers_provider p ON p.id = d.provider_id AND p.is_enabled
+    WHERE NOT EXISTS (
+        SELECT FROM providers_routetarget w WHERE w.route_id = r.id AND w.weight IS NOT NULL
+    )
     ORDER BY r.id, t.position
 ) preferred USING (route)
 WHERE answered OR judged

@@ -31,13 +31,25 @@ class Provider(models.Model):
 
 
 class Deployment(models.Model):
-    """One model at one provider. Limits left empty fall back to the configuration."""
+    """One model at one provider. Limits left empty fall back to the configuration.
+
+    `lacks` names what the model cannot take (see `Ability`); `context_tokens` empty: as published.
+    Timeouts in seconds.
+    """
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="deployments")
     model = models.CharField(max_length=200)
     max_output_tokens = models.PositiveIntegerField(default=4096)
     requests_per_second = models.FloatField(null=True, blank=True)
     burst = models.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = models.PositiveBigIntegerField(null=True, blank=True)
+    max_attempts = models.PositiveSmallIntegerField(null=True, blank=True)
+    connect_timeout_s = models.FloatField(null=True, blank=True)
+    first_token_timeout_s = models.FloatField(null=True, blank=True)
+    idle_timeout_s = models.FloatField(null=True, blank=True)
+    total_timeout_s = models.FloatField(null=True, blank=True)
+    context_tokens = models.PositiveBigIntegerField(null=True, blank=True)
+    lacks = models.JSONField(default=list, blank=True)
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -82,11 +94,16 @@ class Route(models.Model):
 
 
 class RouteTarget(models.Model):
-    """One deployment of a route; lower `position` is tried first."""
+    """One deployment of a route; lower `position` is tried first.
+
+    Among targets with a `weight` the first is drawn by it; empty: only a stand-in, unless none of
+    the route has one.
+    """
 
     route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="targets")
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="targets")
     position = models.PositiveSmallIntegerField()
+    weight = models.FloatField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["position"]

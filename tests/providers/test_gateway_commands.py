@@ -93,6 +93,10 @@ def test_the_demo_provider_brings_its_route() -> None:
         ("route add r --to acme/m --input-price 1", "--output-price: give both"),
         ("route add r --to acme/m --input-price x --output-price 1", "--input-price: 'x'"),
         ("route add r --to acme/m --max-output 0", "--max-output: "),
+        ("route add r --to acme/m --weights 1,2", "--weights: Give 1 weights"),
+        ("route add r --to acme/m --weights x", "--weights: 'x'"),
+        ("route add r --to acme/m --lacks sight", "--lacks: .*tools, vision"),
+        ("route add r --to acme/m --idle-timeout-s 0.001", "--idle-timeout-s: "),
         ("route add", "PUBLIC"),
         ("key issue --user nobody@x.org --name n", "--user: .*manage.py member add"),
         ("key issue --user ben@example.org --name n --team nowhere", "--team: .*builders"),
@@ -160,3 +164,16 @@ def test_no_secret_is_told_back(acme: None, capsys: pytest.CaptureFixture[str]) 
         "https://acme.test/v1",
     ])
     assert "canary" not in json.dumps(told) + str(capsys.readouterr())
+
+
+def test_a_route_is_added_with_weights_limits_and_abilities(acme: None) -> None:
+    words = "route add gpt --to acme/one --to acme/two --weights 3,- --lacks vision,audio"
+    run(*words.split(), "--context-tokens", "8000", "--first-token-timeout-s", "2.5")
+    route = Route.objects.get()
+    assert list(route.targets.values_list("weight", flat=True)) == [3, None]
+    deployment = route.targets.first().deployment  # type: ignore[union-attr]
+    assert deployment.lacks == ["audio", "vision"]
+    assert (deployment.context_tokens, deployment.first_token_timeout_s) == (8000, 2.5)
+    run("route", "add", "gpt", "--to", "acme/one", "--context-tokens", "0")
+    deployment.refresh_from_db()
+    assert (deployment.context_tokens, deployment.first_token_timeout_s) == (None, 2.5)

@@ -13,12 +13,15 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST, require_safe
 
 from providers import catalog
+from providers.catalog import environment, snapshot
 from providers.catalog import routes as verbs
 from providers.catalog.targets import Target, TargetFault, own_price, price_known, save_route
+from providers.catalog.traits import in_words
 from providers.engine.usage import Price
-from providers.models import Deployment, Provider, Route
+from providers.models import Deployment, Provider, Route, RouteTarget
 from providers.views.forms import PageForm, go_on
 from providers.views.settings.sections import show
+from providers.views.settings.traits import TraitsForm, stored
 
 ROUTES = "providers:routes"
 MOST_TARGETS = 12
@@ -37,7 +40,7 @@ def _price(label: str) -> forms.DecimalField:
     return forms.DecimalField(label=label, required=False, min_value=Decimal(0), widget=widget)
 
 
-class TargetForm(PageForm):
+class TargetForm(TraitsForm):
     provider = forms.ModelChoiceField(
         label="Provider",
         queryset=Provider.objects.order_by("name"),
@@ -58,6 +61,9 @@ class TargetForm(PageForm):
             input_usd=values["input_price"],
             output_usd=values["output_price"],
             max_output=values["max_output"],
+            weight=values["weight"],
+            numbers=self.numbers,
+            lacks=self.lacks,
         )
 
 
@@ -72,10 +78,15 @@ class ShownPrice:
 
 @dataclass(frozen=True)
 class TargetRow:
-    """`price` None: nobody knows it, and hard budgets refuse it."""
+    """`price` None: nobody knows it, and hard budgets refuse it. `traits` in words: what was set.
+
+    `share` in percent of the calls that ask it first; None: the route has no weights.
+    """
 
     deployment: Deployment
     price: ShownPrice | None
+    traits: list[str]
+    share: int | None
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,7 @@ def edit(request: HttpRequest, route_id: int) -> HttpResponse:
     if request.method == "POST":
         return _edited(request, route)
     targets = route.targets.select_related("deployment__provider").order_by("position")
-    rows = [_stored(target.deployment) for target in targets]
+    rows = [_stored(target) for target in targets]
     return show(request, "route", RoutePage(RouteForm({"name": route.name}), _editor(rows), route))
 
 
@@ -182,7 +193,7 @@ def _typed(data: Mapping[str, Any]) -> list[dict[str, str]]:
     """Read the rows as they were typed, in their order."""
     rows = data.get("rows", "1")
     count = min(int(rows), MOST_TARGETS) if rows.isdecimal() else 1
-    fields = TargetForm.base_fields
+    fields = TargetForm().fields
     return [
         {field: data.get(f"t{number}-{field}", "") for field in fields} for number in range(count)
     ]
@@ -224,6 +235,9 @@ def _editor_row(form: TargetForm, providers: Mapping[str, Provider]) -> EditorRo
     if provider is None or not model:
         return EditorRow(form, None, is_known=False)
     price = _shown(price_known(provider, model))
+    form.show_defaults(
+        snapshot.defaults(Deployment(provider=provider, model=model), environment.limits_of)
+    )
     if price is not None:
         # What is left empty is what stands there in grey.
         form.fields["input_price"].widget.attrs["placeholder"] = price.input_usd.lstrip("$")
@@ -231,7 +245,8 @@ def _editor_row(form: TargetForm, providers: Mapping[str, Provider]) -> EditorRo
     return EditorRow(form, price, is_known=True)
 
 
-def _stored(deployment: Deployment) -> dict[str, Any]:
+def _stored(target: RouteTarget) -> dict[str, Any]:
+    deployment = target.deployment
     own = own_price(deployment.provider, deployment.model)
     return {
         "provider": deployment.provider.name,
@@ -239,17 +254,25 @@ def _stored(deployment: Deployment) -> dict[str, Any]:
         "input_price": own and f"{own.input_usd.normalize():f}",
         "output_price": own and f"{own.output_usd.normalize():f}",
         "max_output": deployment.max_output_tokens,
+        **stored(target),
     }
 
 
 def _route_row(route: Route) -> RouteRow:
-    targets = [
-        TargetRow(
-            each.deployment, _shown(price_known(each.deployment.provider, each.deployment.model))
-        )
-        for each in sorted(route.targets.all(), key=lambda target: target.position)
-    ]
+    ordered = sorted(route.targets.all(), key=lambda target: target.position)
+    weights = sum(target.weight or 0 for target in ordered)
+    targets = [_target_row(target, weights) for target in ordered]
     return RouteRow(route, targets, any(target.price is None for target in targets))
+
+
+def _target_row(target: RouteTarget, weights: float) -> TargetRow:
+    deployment = target.deployment
+    return TargetRow(
+        deployment=deployment,
+        price=_shown(price_known(deployment.provider, deployment.model)),
+        traits=in_words(deployment),
+        share=round(100 * (target.weight or 0) / weights) if weights else None,
+    )
 
 
 def _dollars(amount: Decimal) -> str:

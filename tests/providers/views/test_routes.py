@@ -94,3 +94,53 @@ def test_an_edited_route_keeps_its_name(demo: None, world: World, as_user: As):
 
     assert targets("fast") == ["openai/gpt-4o-mini", "demo/demo"]
     assert Route.objects.count() == 1
+
+
+def test_weight_limits_timeouts_and_abilities_of_a_target_are_set_and_read_again(
+    demo: None, world: World, as_user: As
+):
+    set_up = {
+        **OPENAI,
+        "weight": "3",
+        "context_tokens": "64000",
+        "tokens_per_minute": "90000",
+        "first_token_timeout_s": "7.5",
+        "lacks_vision": "on",
+    }
+    client = as_user(world.otto)
+    client.post("/settings/routes/new/", rows(set_up, {**DEMO, "weight": "1"}, name="fast"))
+
+    route = Route.objects.get(name="fast")
+    target = route.targets.get(deployment__provider__name="openai")
+    assert (target.weight, target.deployment.lacks) == (3, ["vision"])
+    assert target.deployment.first_token_timeout_s == 7.5
+    listed = client.get("/settings/routes/").content.decode()
+    assert "first for 75&nbsp;%" in listed
+    assert "no images · context, tokens: 64,000" in listed
+    page = client.get(f"/settings/routes/{route.pk}/").content.decode()
+    assert 'name="t0-tokens_per_minute" value="90000"' in page
+    # An emptied field is the default again.
+    client.post(f"/settings/routes/{route.pk}/", rows(OPENAI, DEMO))
+    target = route.targets.get(deployment__provider__name="openai")
+    assert target.weight is None
+    assert (target.deployment.context_tokens, target.deployment.lacks) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("max_attempts", "99", "from 1 to 10"),
+        ("weight", "-1", "A weight is above 0"),
+        ("context_tokens", "many", "Enter a whole number"),
+    ],
+)
+def test_a_number_out_of_bounds_is_told_beside_its_row(
+    demo: None, world: World, as_user: As, field: str, value: str, words: str
+):
+    page = as_user(world.otto).post(
+        "/settings/routes/new/", rows({**OPENAI, field: value}, name="fast")
+    )
+    assert page.status_code == 422
+    assert words in page.content.decode()
+    assert '<details class="traits" open>' in page.content.decode() or field == "weight"
+    assert not Route.objects.exists()
