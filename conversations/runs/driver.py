@@ -104,7 +104,7 @@ class Driver:
                 self.journal.say(Kind.START, self._start(deployment, attempt))
             case TextDelta(text):
                 self._write(Kind.TEXT, self._text, steps.storable(text))
-            case ReasoningDelta(text):
+            case ReasoningDelta(text) if text:
                 self._write(Kind.REASONING, self._reasoning, steps.storable(text))
             case Notice(kind, message):
                 self._tell({"kind": kind.value, "message": message})

@@ -15,8 +15,8 @@ class Inline:
     data: str
 
 
-def inline(url: str, what: str) -> Inline | None:
-    """Take a data URL apart; None: it is an address. Raises InvalidRequest, naming `what`."""
+def inline(url: str, what: str, path: str = "messages") -> Inline | None:
+    """Take a data URL apart; None: it is an address. Raises InvalidRequest of `what` at `path`."""
     if not url.startswith("data:"):
         return None
     head, comma, data = url.removeprefix("data:").partition(",")
@@ -24,6 +24,6 @@ def inline(url: str, what: str) -> Inline | None:
     if not comma or encoding != "base64" or not media_type:
         raise InvalidRequest(
             f"The data URL of the {what} begins with data:<type>;base64, and then its bytes.",
-            param="messages",
+            param=path,
         )
     return Inline(media_type, data)

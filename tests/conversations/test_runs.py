@@ -88,6 +88,15 @@ async def test_an_answer_is_kept_with_its_figures_and_its_html(
     assert (await reread(run_id)).state == RunState.DONE
 
 
+async def test_a_seal_without_words_is_no_thought_on_the_page(
+    desk: Desk, script: Script, thread: Conversation
+) -> None:
+    script.play(Start("demo/words", 1), TextDelta("so"), ReasoningDelta(""))
+    script.play(Finish(FinishReason.STOP))
+    events = await everything(desk, await desk.start(thread, "Hi"))
+    assert Kind.REASONING not in {event.kind for event in events}
+
+
 async def test_a_tail_resumed_anywhere_gives_the_same_text(
     desk: Desk, script: Script, thread: Conversation
 ) -> None:

@@ -123,8 +123,9 @@ def test_media_go_inline_or_by_their_address_and_are_not_fetched_by_us() -> None
 
 @pytest.mark.parametrize("url", ["data:image/png,raw", "data:;base64,aGk=", "data:oops", ""])
 def test_media_that_nobody_can_read_are_refused_before_they_are_sent(url: str) -> None:
-    with pytest.raises(InvalidRequest):
-        body(messages=(Message(Role.USER, (Image(url),)),))
+    with pytest.raises(InvalidRequest) as caught:
+        body(messages=(Message(Role.USER, (Text("See"), Image(url))),))
+    assert caught.value.param == "messages.0.content.1"
 
 
 @pytest.mark.parametrize(

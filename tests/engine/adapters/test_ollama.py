@@ -101,8 +101,9 @@ def test_a_history_keeps_calls_results_and_its_own_thoughts() -> None:
     ],
 )
 def test_what_it_cannot_take_is_refused_before_it_is_sent(part: Any) -> None:
-    with pytest.raises(InvalidRequest, match="data URLs only"):
-        body(messages=(Message(Role.USER, (part,)),))
+    with pytest.raises(InvalidRequest, match="data URLs only") as caught:
+        body(messages=(Message(Role.USER, (Text("See"), part)),))
+    assert caught.value.param == "messages.0.content.1"
 
 
 @pytest.mark.parametrize(

@@ -133,8 +133,9 @@ def test_media_take_their_own_forms() -> None:
     "part", [Image(), File(), Audio("https://a.example/a.wav"), Audio("data:audio/ogg;base64,aGk=")]
 )
 def test_media_that_it_does_not_take_are_refused_before_they_are_sent(part: Any) -> None:
-    with pytest.raises(InvalidRequest):
-        body(messages=(Message(Role.USER, (part,)),))
+    with pytest.raises(InvalidRequest) as caught:
+        body(messages=(Message(Role.USER, (Text("See"), part)),))
+    assert caught.value.param == "messages.0.content.1"
 
 
 def test_tools_choice_schema_and_effort() -> None:

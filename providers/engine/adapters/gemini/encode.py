@@ -83,11 +83,15 @@ def _contents(messages: tuple[Message, ...], *, seals: bool) -> list[Body]:
     """Join neighbours of one role: results of parallel calls must stand in one content."""
     names = {part.id: part.name for m in messages for part in m.parts if isinstance(part, ToolCall)}
     contents: list[Body] = []
-    for message in messages:
+    for n, message in enumerate(messages):
         if message.role in _INSTRUCTIONS:
             continue
         role = "model" if message.role is Role.ASSISTANT else "user"
-        parts = [made for part in message.parts for made in _parts(part, names)]
+        parts = [
+            made
+            for place, part in enumerate(message.parts)
+            for made in _parts(part, f"messages.{n}.content.{place}", names)
+        ]
         if seals:
             _seal_first_call(parts)
         if contents and contents[-1]["role"] == role:
@@ -99,13 +103,13 @@ def _contents(messages: tuple[Message, ...], *, seals: bool) -> list[Body]:
     return contents
 
 
-def _parts(part: Part, names: dict[str, str]) -> Iterator[Body]:
+def _parts(part: Part, path: str, names: dict[str, str]) -> Iterator[Body]:
     match part:
         case Text(text) | Refusal(text):
             if text:
                 yield {"text": text}
         case Image() | Audio() | File():
-            yield media(part)
+            yield media(part, path)
         case Reasoning(text, signature, wire=wire):
             # An unsealed thought tells the model nothing, and one of another wire is not its own.
             if signature is not None and wire == KIND:

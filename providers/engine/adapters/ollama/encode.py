@@ -46,7 +46,11 @@ def encoded(request: CompletionRequest, deployment: Deployment) -> bytes:
         if isinstance(part, ToolCall)
     }
     body: Body = {
-        "messages": [entry for message in request.messages for entry in _entries(message, names)],
+        "messages": [
+            entry
+            for n, message in enumerate(request.messages)
+            for entry in _entries(message, f"messages.{n}.content", names)
+        ],
         "options": _options(request),
     }
     optional = {
@@ -83,7 +87,7 @@ def _offered(request: CompletionRequest) -> tuple[Tool, ...]:
             return tuple(tool for tool in request.tools if tool.name == name)
 
 
-def _entries(message: Message, names: dict[str, str]) -> Iterator[Body]:
+def _entries(message: Message, path: str, names: dict[str, str]) -> Iterator[Body]:
     """Spread one message over the wire's: each tool result stands in one of its own."""
     for part in message.parts:
         if isinstance(part, ToolResult):
@@ -98,7 +102,11 @@ def _entries(message: Message, names: dict[str, str]) -> Iterator[Body]:
     thoughts = (part.text for part in rest if isinstance(part, Reasoning) and part.wire == KIND)
     optional = {
         "thinking": "".join(thoughts),
-        "images": [_image(part) for part in rest if isinstance(part, Image | Audio | File)],
+        "images": [
+            _image(part, f"{path}.{place}")
+            for place, part in enumerate(message.parts)
+            if isinstance(part, Image | Audio | File)
+        ],
         "tool_calls": [_call(part) for part in rest if isinstance(part, ToolCall)],
     }
     yield {**entry, **{name: value for name, value in optional.items() if value}}
@@ -108,13 +116,13 @@ def _role(role: Role) -> str:
     return "system" if role is Role.DEVELOPER else str(role)
 
 
-def _image(part: Image | Audio | File) -> str:
+def _image(part: Image | Audio | File, path: str) -> str:
     """Take the bytes; the server fetches nothing, and neither do we."""
-    found = inline(part.url, part.type) if isinstance(part, Image) else None
+    found = inline(part.url, part.type, path) if isinstance(part, Image) else None
     if found is None:
         raise InvalidRequest(
             f"This provider takes pictures as data URLs only, and no {part.type} such as this.",
-            param="messages",
+            param=path,
         )
     return found.data
 

@@ -43,7 +43,11 @@ def encoded(request: CompletionRequest, deployment: Deployment) -> bytes:
     The wire has neither stop sequences nor a seed: they are left out.
     """
     body: Body = {
-        "input": [item for message in request.messages for item in _items(message)],
+        "input": [
+            item
+            for n, message in enumerate(request.messages)
+            for item in _items(message, f"messages.{n}.content")
+        ],
         "store": False,
     }
     thinks = _THINKS.match(deployment.model) is not None
@@ -66,16 +70,16 @@ def encoded(request: CompletionRequest, deployment: Deployment) -> bytes:
     return orjson.dumps(body)
 
 
-def _items(message: Message) -> Iterator[Body]:
+def _items(message: Message, path: str) -> Iterator[Body]:
     """Spread one message over items; neighbouring content stays one message."""
     content: list[Body] = []
-    for part in message.parts:
+    for place, part in enumerate(message.parts):
         if isinstance(part, Reasoning | ToolCall | ToolResult):
             yield from _message(message.role, content)
             content = []
             yield from _item(part)
         else:
-            content += _content(part, message.role)
+            content += _content(part, f"{path}.{place}", message.role)
     yield from _message(message.role, content)
 
 
@@ -87,14 +91,14 @@ def _message(role: Role, content: list[Body]) -> Iterator[Body]:
     yield {"role": str(role), "content": content[0]["text"] if is_text else content}
 
 
-def _content(part: Part, role: Role) -> Iterator[Body]:
+def _content(part: Part, path: str, role: Role) -> Iterator[Body]:
     match part:
         case Text(text) | Refusal(text):
             kind = "output_text" if role is Role.ASSISTANT else "input_text"
             if text:
                 yield {"type": kind, "text": text}
         case Image() | Audio() | File():
-            yield media(part)
+            yield media(part, path)
         case _:
             return
 
