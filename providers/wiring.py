@@ -34,11 +34,12 @@ from providers.engine.pipeline import Engine
 from providers.engine.policy import NONE as NO_POLICY
 from providers.engine.policy import Policy
 from providers.engine.ports import Adapter, BreakerChange, BreakerLimits
+from providers.engine.request import Role
 from providers.engine.routes import Deployment
 from providers.engine.steps.cache import Limits as CacheLimits
 from providers.engine.steps.caller_limits import Quota, Quotas
 from providers.engine.steps.retry import RetryLimits
-from providers.engine.steps.validation import Validation
+from providers.engine.steps.validation import Sizes, Validation
 from providers.engine.upstream import Upstream
 from providers.health.in_force import Caps
 from providers.health.ladder import Ladder
@@ -368,8 +369,19 @@ def _shared(loop: asyncio.AbstractEventLoop) -> Shared | None:
 
 def _validation() -> Validation:
     features = settings.GAIWEB.features
+    prompts = settings.GAIWEB.prompts
     return Validation(
-        allows_tools=features.enable_tools, allows_streaming=features.enable_streaming
+        most=Sizes(
+            messages=prompts.most_messages,
+            message_characters=prompts.most_message_characters,
+            characters=prompts.most_prompt_characters,
+            message_tokens=prompts.most_message_tokens,
+            tokens=prompts.most_prompt_tokens,
+            attachment_bytes=prompts.most_attachment_bytes,
+        ),
+        roles=frozenset(map(Role, settings.GAIWEB.allowed_roles)),
+        allows_tools=features.enable_tools,
+        allows_streaming=features.enable_streaming,
     )
 
 

@@ -104,3 +104,13 @@ def regions(values: tuple[str, ...]) -> tuple[str, ...]:
     if unknown:
         raise ValueError(f"{', '.join(unknown)} is no country code; write two letters such as US")
     return named
+
+
+ROLES = ("system", "developer", "user", "assistant", "tool")
+
+
+def roles(values: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [value for value in values if value not in ROLES]
+    if unknown or "user" not in values:
+        raise ValueError(f"is a list of {', '.join(ROLES)}, with user among them")
+    return values

@@ -92,6 +92,23 @@ class Callers(Group):
         return None if value == "" else value
 
 
+def _most(default: int, description: str, at_most: int) -> Any:
+    return Field(default, description=description, ge=1, le=at_most)
+
+
+class Prompts(Group):
+    """How large a request may be. Tokens are estimated at four bytes each."""
+
+    most_messages: int = _most(2_000, "Messages of one prompt.", 100_000)
+    most_message_characters: int = _most(
+        4_000_000, "Characters of text in one message.", 100_000_000
+    )
+    most_prompt_characters: int = _most(8_000_000, "Characters of text in one prompt.", 100_000_000)
+    most_message_tokens: int = _most(1_000_000, "Estimated tokens of one message.", 100_000_000)
+    most_prompt_tokens: int = _most(2_000_000, "Estimated tokens of one prompt.", 100_000_000)
+    most_attachment_bytes: int = _most(15_000_000, "Bytes of one attachment, decoded.", 100_000_000)
+
+
 class Tracing(Group):
     """OpenTelemetry's own names where it has one; without an endpoint nothing is traced."""
 

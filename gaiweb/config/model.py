@@ -19,6 +19,7 @@ from gaiweb.config.groups import (
     Callers,
     Calls,
     Features,
+    Prompts,
     Provider,
     Tracing,
     default_providers,
@@ -144,6 +145,13 @@ class Config(BaseSettings):
     health: Health = _group("GAIWEB_HEALTH_", Health())
     degradation: Degradation = _group("GAIWEB_DEGRADATION_", Degradation())
 
+    prompts: Prompts = _group("GAIWEB_", Prompts())
+    allowed_roles: Words = _setting(
+        "GAIWEB_ALLOWED_ROLES",
+        checks.ROLES,
+        "Roles that messages of callers may have.",
+        default_in_words="system, developer, user, assistant, tool",
+    )
     pii_phone_regions: Words = _setting(
         "GAIWEB_PII_PHONE_REGIONS",
         ("US",),
@@ -162,6 +170,7 @@ class Config(BaseSettings):
     _check_proxies = field_validator("trusted_proxies")(checks.networks)
     _check_secret_key = field_validator("secret_key")(checks.long_enough(32))
     _check_token = field_validator("metrics_token")(checks.long_enough(16))
+    _check_roles = field_validator("allowed_roles")(checks.roles)
     _check_regions = field_validator("pii_phone_regions")(checks.regions)
     _check_ring = field_validator("key_ring")(checks.key_ring)
 

@@ -24,7 +24,7 @@ _TOKENS_OF_MEDIUM = 1000
 # A limit is reserved for so long an answer where the caller does not bound it.
 _TYPICAL_ANSWER = 1024
 
-_BY_PART: Mapping[type[Part], Ability] = {
+BY_PART: Mapping[type[Part], Ability] = {
     Image: Ability.VISION,
     Audio: Ability.AUDIO,
     File: Ability.FILES,
@@ -33,10 +33,10 @@ _BY_PART: Mapping[type[Part], Ability] = {
 
 def needs_of(request: CompletionRequest) -> frozenset[Ability]:
     needs = {
-        _BY_PART[type(part)]
+        BY_PART[type(part)]
         for message in request.messages
         for part in message.parts
-        if type(part) in _BY_PART
+        if type(part) in BY_PART
     }
     if request.tools:
         needs.add(Ability.TOOLS)
@@ -52,12 +52,12 @@ def input_tokens(request: CompletionRequest) -> int:
         len(text.encode())
         for message in request.messages
         for part in message.parts
-        for text in _texts(part)
+        for text in texts_of(part)
     )
     tools = sum(
         len(f"{tool.name}{tool.description}{tool.parameters}".encode()) for tool in request.tools
     )
-    media = sum(type(part) in _BY_PART for message in request.messages for part in message.parts)
+    media = sum(type(part) in BY_PART for message in request.messages for part in message.parts)
     return tokens_of(texts + tools) + media * _TOKENS_OF_MEDIUM
 
 
@@ -88,7 +88,7 @@ PLAIN: Mapping[Ability, str] = {
 }
 
 
-def _texts(part: Part) -> tuple[str, ...]:
+def texts_of(part: Part) -> tuple[str, ...]:
     match part:
         case Text(text) | Refusal(text) | Reasoning(text):
             return (text,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from providers.engine.errors import InvalidRequest
+from providers.engine.errors import InvalidRequest, InvalidRole
 from providers.engine.request import Message, Part, Refusal, Role, Text, ToolCall, ToolResult
 from providers.wire.chat_parts import parts
 from providers.wire.fields import items, mapping, text
@@ -23,7 +23,7 @@ def _message(value: Any, path: str) -> Message:
     try:
         role = Role(name)
     except ValueError:
-        raise InvalidRequest(
+        raise InvalidRole(
             f"`{path}.role` must be one of {', '.join(Role)}.", param=f"{path}.role"
         ) from None
     if role is Role.TOOL:

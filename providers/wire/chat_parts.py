@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from providers.engine.errors import InvalidRequest
+from providers.engine.errors import InvalidRequest, UnsupportedPart
 from providers.engine.request import Audio, File, Image, Part, Refusal, Text
 from providers.wire.fields import items, mapping, optional, text
 
@@ -24,7 +24,7 @@ def _part(value: Any, path: str) -> Part:
     fields = mapping(value, path)
     kind = text(fields.get("type"), f"{path}.type")
     if kind not in _KNOWN:
-        raise InvalidRequest(
+        raise UnsupportedPart(
             f"`{path}.type` must be one of {', '.join(_KNOWN)}.", param=f"{path}.type"
         )
     at = f"{path}.{kind}"
