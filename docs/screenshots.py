@@ -164,6 +164,7 @@ def visit_the_rest(page: Page) -> None:
         "settings-routes": "/settings/routes/",
         "settings-budgets": "/settings/budgets/",
         "settings-keys": "/settings/keys/",
+        "settings-policies": "/settings/policies/",
         "settings-members": "/settings/members/",
     }.items():
         page.goto(URL + path)

@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from providers.rest.docs import api_docs
 from providers.views import costs, health, settings, setup, sign_in
-from providers.views.settings import budgets, keys, members, providers, routes
+from providers.views.settings import budgets, keys, members, policies, providers, routes
 
 app_name = "providers"
 
@@ -69,6 +69,11 @@ _keys = [
     path("<int:key_id>/revoke/", keys.revoke, name="key_revoke"),
 ]
 
+_policies = [
+    path("", policies.policies_page, name="policies"),
+    path("try/", policies.try_policy, name="policy_try"),
+]
+
 urlpatterns: list[URLPattern | URLResolver] = [
     *_people,
     *_operator,
@@ -78,5 +83,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/routes/", include(_routes)),
     path("settings/budgets/", include(_budgets)),
     path("settings/keys/", include(_keys)),
+    path("settings/policies/", include(_policies)),
     path("settings/members/", include(_members)),
 ]

@@ -25,6 +25,7 @@ class Capability(StrEnum):
     SEE_TEAM_COSTS = "see the costs of the team"
     SEE_BUDGETS = "see the budgets of the team"
     MANAGE_MEMBERS = "manage the members of the team"
+    MANAGE_POLICY = "set the policy of the team"
     MANAGE_TEAM_KEYS = "manage the API keys of the team"
     SEE_HEALTH = "see the health of providers"
     MANAGE_PROVIDERS = "manage providers and their keys"
@@ -39,7 +40,13 @@ C = Capability
 
 _VIEWER = frozenset({C.SIGNED_IN, C.SEE_OWN_USE})
 _MEMBER = _VIEWER | {C.RUN_PROMPTS, C.HOLD_KEYS, C.SEE_SETTINGS}
-_ADMIN = _MEMBER | {C.SEE_TEAM_COSTS, C.SEE_BUDGETS, C.MANAGE_MEMBERS, C.MANAGE_TEAM_KEYS}
+_ADMIN = _MEMBER | {
+    C.SEE_TEAM_COSTS,
+    C.SEE_BUDGETS,
+    C.MANAGE_MEMBERS,
+    C.MANAGE_TEAM_KEYS,
+    C.MANAGE_POLICY,
+}
 _OPERATOR = frozenset({
     C.SIGNED_IN,
     C.SEE_OWN_USE,
@@ -134,6 +141,8 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:key_issue": C.HOLD_KEYS,
     "providers:key_rotate": C.HOLD_KEYS,
     "providers:key_revoke": C.HOLD_KEYS,
+    "providers:policies": C.MANAGE_POLICY,
+    "providers:policy_try": C.MANAGE_POLICY,
     "providers:members": C.MANAGE_MEMBERS,
     "providers:member_invite": C.MANAGE_MEMBERS,
     "providers:member_role": C.MANAGE_MEMBERS,

@@ -17,6 +17,7 @@ SECTIONS = (
     ("Routes", "providers:routes"),
     ("Budgets", "providers:budgets"),
     ("API keys", "providers:keys"),
+    ("Policy", "providers:policies"),
     ("Members", "providers:members"),
 )
 
