@@ -23,6 +23,7 @@ from providers.engine.events import (
     Notice,
     NoticeKind,
     ReasoningDelta,
+    Safety,
     Start,
     TextDelta,
 )
@@ -254,6 +255,18 @@ async def test_notices_are_kept_with_the_answer(
     await everything(desk, run_id)
     assert (await answer_of(run_id)).notices == [
         {"kind": "fallback", "message": "Answered by b: a is down."}
+    ]
+
+
+async def test_what_filters_did_is_said_in_words(
+    desk: Desk, script: Script, thread: Conversation
+) -> None:
+    script.play(Safety("email", "An e-mail address in the prompt was replaced."))
+    script.say("ok")
+    run_id = await desk.start(thread, "Hi")
+    await everything(desk, run_id)
+    assert (await answer_of(run_id)).notices == [
+        {"kind": "safety", "message": "An e-mail address in the prompt was replaced."}
     ]
 
 
