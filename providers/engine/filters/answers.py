@@ -1,8 +1,8 @@
 """An answer as it may be shown, event by event, with the shortest tail held back.
 
-Text and thoughts are held as `Passage` says; a tool call is held until it is whole, since its
-arguments must stay JSON. A mark of the model's own (`Start`, a notice, a citation) waits for
-nothing.
+Text and thoughts are held as `Passage` says; a tool call, and an answer that was asked for as JSON,
+until it is whole, since a placeholder in the place of a number would break it. What is no text of
+the model's (`Start`, a notice, a citation) waits for nothing.
 """
 
 from __future__ import annotations
@@ -37,17 +37,19 @@ Delta = TextDelta | ReasoningDelta
 class AnswerScreen:
     """`mode` is for the answer, `tools` for results of tools that run here.
 
-    `found` counts by kind. Whoever blocks looks at it after each `take` and shows nothing of what
-    that returned.
+    `is_json`: the text was asked for as JSON. `found` counts by kind. Whoever blocks looks at it
+    after each `take` and shows nothing of what that returned.
     """
 
     finder: Finder
     mode: FilterMode
     tools: FilterMode
+    is_json: bool = False
     found: Counter[str] = field(default_factory=Counter[str])
     _passage: Passage | None = None
     _last: Delta | None = None
     _is_thought_changed: bool = False
+    _json: list[str] = field(default_factory=list[str])
 
     def take(self, event: Event) -> list[Event]:
         """Answer what may be shown now. Raises DetectorFailed."""
@@ -59,6 +61,9 @@ class AnswerScreen:
         return list(self._cleared(event))
 
     def _cleared(self, event: Event) -> Iterator[Event]:
+        if self.is_json and isinstance(event, TextDelta) and not event.is_refusal:
+            self._json.append(event.text)
+            return
         if isinstance(event, TextDelta | ReasoningDelta):
             yield from self._delta(event)
             return
@@ -86,6 +91,9 @@ class AnswerScreen:
             yield replace(event, text=cleared.text)
 
     def _flush(self) -> Iterator[Event]:
+        if self._json:
+            whole, self._json = "".join(self._json), []
+            yield TextDelta(self._words(whole, is_json=True))
         last, self._last = self._last, None
         if last is None or self._passage is None:
             return

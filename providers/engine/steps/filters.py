@@ -49,7 +49,8 @@ class Filters:
         told = self._request(call, policy, finder)
         if policy.pii_tools is not FilterMode.OFF:
             call.screen = partial(self._result, finder, policy.pii_tools)
-        screen = AnswerScreen(finder, policy.pii_output, policy.pii_tools)
+        is_json = call.request.response_schema is not None
+        screen = AnswerScreen(finder, policy.pii_output, policy.pii_tools, is_json=is_json)
         async with (
             open_next(call) as stream,
             aclosing(self._events(stream, screen, told)) as events,

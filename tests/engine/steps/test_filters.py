@@ -29,6 +29,7 @@ from providers.engine.request import (
     Message,
     RawBody,
     Reasoning,
+    ResponseSchema,
     Role,
     Text,
     Tool,
@@ -285,6 +286,13 @@ async def test_arguments_of_a_call_stay_json_and_are_shown_whole() -> None:
     assert called.call.arguments == (
         '{"to":"[EMAIL_REDACTED]","card":"[CREDIT_CARD_REDACTED]","n":2}'
     )
+
+
+async def test_an_answer_in_json_stays_json() -> None:
+    said = '{"card": 4111111111111111, "mail": "alice@example.com", "n": 1}'
+    world = World(REDACT_ALL, TextDelta(said[:20]), TextDelta(said[20:]))
+    events = await world.ask(a_request("Hello", response_schema=ResponseSchema()))
+    assert text_of(events) == ('{"card":"[CREDIT_CARD_REDACTED]","mail":"[EMAIL_REDACTED]","n":1}')
 
 
 async def test_a_citation_does_not_quote_what_was_replaced() -> None:
