@@ -7,6 +7,7 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from providers import audit
@@ -17,6 +18,7 @@ from providers.policies import snapshot
 
 # Allowed finds are somebody's data: the log tells how many there are.
 _COUNTED = ("pii_allow",)
+_LEVELS = ("simplified_below", "essential_below", "emergency_below")
 
 
 class PolicyFault(Exception):
@@ -69,20 +71,20 @@ def save(team: Team, policy: Policy, by: User) -> TeamPolicy:
 
 
 def _check_levels(policy: Policy) -> None:
-    """Refuse a lower level that begins above a higher one."""
-    given = [
-        (name, score)
-        for name, score in (
-            ("simplified_below", policy.simplified_below),
-            ("essential_below", policy.essential_below),
-            ("emergency_below", policy.emergency_below),
+    """Refuse a lower level that begins above a higher one; what is empty is the installation's."""
+    installed = settings.GAIWEB.degradation
+    for higher, lower in pairwise(_LEVELS):
+        own = [getattr(policy, name) for name in (higher, lower)]
+        if own == [None, None]:
+            continue
+        above, below = (
+            getattr(installed, name) if score is None else score
+            for name, score in zip((higher, lower), own, strict=True)
         )
-        if score is not None
-    ]
-    for (_, higher), (name, lower) in pairwise(given):
-        if lower > higher:
+        if below > above:
             raise PolicyFault(
-                f"{lower:g} is above {higher:g}, where the level before it begins.", field=name
+                f"{below:g} is above {above:g}, where the level before it begins.",
+                field=lower if own[1] is not None else higher,
             )
 
 

@@ -22,7 +22,7 @@ from providers.engine.filters.patterns import LONGEST, LONGEST_PATTERN, MOST_PAT
 from providers.engine.filters.spans import Kind, Span, replaced
 from providers.engine.filters.verdicts import blocked, label
 from providers.engine.policy import FilterMode, NamedPattern, Policy, PredefinedAnswer
-from providers.models import Route, Team
+from providers.models import Deployment, Route, Team
 from providers.people.standing import standing_of
 from providers.policies import kept
 from providers.policies.kept import PolicyFault
@@ -48,8 +48,15 @@ _DETECTORS: dict[str, str] = {
     Kind.API_KEY: "API keys",
     Kind.JWT: "Access tokens (JWT)",
 }
-_SHARE = {"step": "0.05", "inputmode": "decimal", "placeholder": "default"}
-_TOKENS = {"inputmode": "numeric", "placeholder": "default"}
+_SHARE = {"step": "0.05", "inputmode": "decimal"}
+_TOKENS = {"inputmode": "numeric"}
+_NUMBERS = (
+    "simplified_below",
+    "essential_below",
+    "emergency_below",
+    "simplified_tokens",
+    "essential_tokens",
+)
 
 
 def _share(words: str) -> forms.FloatField:
@@ -90,10 +97,21 @@ class PolicyForm(PageForm):
 
     def __init__(self, data: Any = None, *, initial: Any = None) -> None:
         super().__init__(data, initial=initial)
-        routes = Route.objects.filter(is_enabled=True).order_by("name")
-        names = routes.values_list("name", flat=True)
-        choices = [("", "default"), *((name, name) for name in names)]
-        self.fields["fast_route"].choices = choices  # type: ignore[attr-defined]
+        installed = settings.GAIWEB.degradation
+        for name in _NUMBERS:
+            self.fields[name].widget.attrs["placeholder"] = f"{getattr(installed, name):g}"
+        self.fields["fast_route"].choices = _fast_routes(installed.fast_route)  # type: ignore[attr-defined]
+
+
+def _fast_routes(installed: str) -> list[tuple[str, Any]]:
+    routes = Route.objects.filter(is_enabled=True).order_by("name").values_list("name", flat=True)
+    models = Deployment.objects.filter(is_enabled=True).select_related("provider")
+    names = sorted(f"{each.provider.name}/{each.model}" for each in models)
+    return [
+        ("", f"default: {installed or 'none'}"),
+        ("Routes", [(name, name) for name in routes]),
+        ("Models", [(name, name) for name in names]),
+    ]
 
 
 class PatternForm(forms.Form):

@@ -89,6 +89,7 @@ def test_a_change_is_audited_and_allowed_finds_are_only_counted(ada: Client):
         ({"patterns-0-name": "Mine", "patterns-0-pattern": ".*"}, "nothing at all"),
         ({"pii_detectors": []}, "Choose at least one"),
         ({"simplified_below": "0.5", "essential_below": "0.7"}, "0.7 is above 0.5"),
+        ({"simplified_below": "0.3"}, "0.7 is above 0.3"),
         ({"simplified_below": "1.5"}, "less than or equal to 1"),
         ({"answers-0-match": "hours"}, "Write what to answer"),
     ],
