@@ -8,6 +8,9 @@ from typing import Any
 from providers.engine.json_fields import objects
 from providers.engine.request import Audio, CompletionRequest, File
 
+# No model that takes files on these wires has a larger window, and pages cannot be counted here: a
+# small file may hold many of them, each read as text and as an image.
+_LARGEST_WINDOW = 1_050_000
 # A server's search tool without a limit of its own gets this one.
 MOST_SEARCHES = 5
 
@@ -17,6 +20,12 @@ def may_hold_audio(request: CompletionRequest) -> bool:
     if any(isinstance(part, Audio | File) for each in request.messages for part in each.parts):
         return True
     return any("audio" in fields or "modalities" in fields for fields in _passed(request))
+
+
+def file_tokens(request: CompletionRequest) -> int:
+    """Tokens that all files of the prompt may become; 0 where it has none."""
+    has_files = any(isinstance(part, File) for each in request.messages for part in each.parts)
+    return _LARGEST_WINDOW if has_files else 0
 
 
 def search_bound(request: CompletionRequest) -> int:

@@ -277,9 +277,10 @@ def input_bytes(request: CompletionRequest) -> int:
 
     JSON never shortens a text, so that a raw body's size bounds all of its fields, known or not.
     """
+    options = len(str(request.provider_options).encode()) if request.provider_options else 0
     if request.raw is not None:
-        return request.raw.size
-    tools = sum(
+        return request.raw.size + options
+    tools = options + sum(
         len(tool.name.encode())
         + len(tool.description.encode())
         + len(str(tool.parameters).encode())

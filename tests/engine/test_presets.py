@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from providers.engine.adapters.openai_chat.quirks import Quirks
@@ -57,3 +59,8 @@ def test_an_effort_becomes_the_nearest_that_is_known_and_never_none_by_chance(
     efforts: str, wanted: Effort, level: str
 ) -> None:
     assert Quirks(efforts=efforts).nearest(wanted) == level
+
+
+def test_the_readme_names_all_that_an_operator_may_choose() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert [name for name in choices() if f"`{name}`" not in readme] == []

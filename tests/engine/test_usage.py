@@ -7,8 +7,9 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.engine.bounds import may_hold_audio, search_bound
-from providers.engine.request import Audio, Message, RawBody, Role
+from providers.engine.bounds import file_tokens, may_hold_audio, search_bound
+from providers.engine.call import input_bytes
+from providers.engine.request import Audio, File, Message, RawBody, Role
 from providers.engine.usage import Price, Usage, total
 from tests.fakes import a_request
 
@@ -101,3 +102,15 @@ def test_a_sum_says_which_of_its_figures_somebody_guessed() -> None:
     said, half = Usage(1, 2), Usage(3, 4, estimated=True, estimated_figures=("output_tokens",))
     assert total([said, half]) == Usage(4, 6, estimated=True, estimated_figures=("output_tokens",))
     assert total([half, Usage(1, 1, estimated=True)]) == Usage(4, 5, estimated=True)
+
+
+def test_a_small_file_may_fill_a_window_and_is_held_for_as_much() -> None:
+    paper = Message(Role.USER, (File("https://a.test/b.pdf"),))
+    assert file_tokens(a_request(messages=(paper, paper))) == 1_050_000
+    assert file_tokens(a_request()) == 0
+
+
+def test_options_for_a_provider_count_as_prompt() -> None:
+    said = {"acme": {"messages": [{"role": "user", "content": "x" * 500}]}}
+    plain, more = a_request("Hi"), a_request("Hi", provider_options=said)
+    assert input_bytes(more) >= input_bytes(plain) + 500

@@ -13,6 +13,7 @@ from providers.engine.adapters.anthropic_messages.decode import (
 )
 from providers.engine.adapters.anthropic_messages.encode import KIND, encoded
 from providers.engine.adapters.anthropic_messages.errors import error_from
+from providers.engine.bounds import file_tokens
 from providers.engine.call import Attempt, Call, Reply
 from providers.engine.failures import request_id
 from providers.engine.request import Image, RawBody
@@ -38,7 +39,8 @@ class AnthropicMessagesAdapter:
         messages = call.request.messages
         images = sum(isinstance(part, Image) for message in messages for part in message.parts)
         tools = _TOKENS_FOR_TOOLS if call.request.tools else 0
-        return _TOKENS_A_MESSAGE * (len(messages) + 2) + _TOKENS_AN_IMAGE * images + tools
+        media = _TOKENS_AN_IMAGE * images + file_tokens(call.request)
+        return _TOKENS_A_MESSAGE * (len(messages) + 2) + media + tools
 
     @asynccontextmanager
     async def open(self, attempt: Attempt, secret: str | None) -> AsyncGenerator[Reply]:

@@ -10,6 +10,7 @@ from providers.engine.adapters.openai_chat.decode import models_in, plain_events
 from providers.engine.adapters.openai_chat.encode import encoded
 from providers.engine.adapters.openai_chat.errors import error_from
 from providers.engine.adapters.openai_chat.messages import KIND
+from providers.engine.bounds import file_tokens
 from providers.engine.call import Attempt, Call, Reply
 from providers.engine.failures import request_id
 from providers.engine.request import Image
@@ -32,7 +33,8 @@ class OpenAIChatAdapter:
     def input_overhead(self, call: Call) -> int:
         messages = call.request.messages
         images = sum(isinstance(part, Image) for message in messages for part in message.parts)
-        return _TOKENS_A_MESSAGE * (len(messages) + 2) + _TOKENS_AN_IMAGE * images
+        media = _TOKENS_AN_IMAGE * images + file_tokens(call.request)
+        return _TOKENS_A_MESSAGE * (len(messages) + 2) + media
 
     @asynccontextmanager
     async def open(self, attempt: Attempt, secret: str | None) -> AsyncGenerator[Reply]:
