@@ -17,11 +17,12 @@ from providers.catalog import environment
 from providers.catalog.presets import address_of
 from providers.catalog.snapshot import RouteInfo
 from providers.credentials import Checked
-from providers.engine.call import Answer, Caller, Source
+from providers.engine.call import Answer, Caller, Embedding, Source
+from providers.engine.embedding import EmbeddingRequest
 from providers.engine.errors import LedgerUnavailable, UnknownModel, UpstreamError
 from providers.engine.ports import BreakerState
 from providers.engine.request import CompletionRequest, Tool
-from providers.engine.routes import Deployment
+from providers.engine.routes import Deployment, Route
 from providers.models import Provider
 from providers.state.shared import Sharing
 
@@ -31,6 +32,7 @@ __all__ = [
     "breakers",
     "check_key",
     "check_saved",
+    "embed",
     "open_answer",
     "probe_all",
     "probe_one",
@@ -60,18 +62,25 @@ async def open_answer(request: CompletionRequest, caller: Caller) -> AsyncGenera
     and `StepEnded.results` into the messages, and ask again.
     """
     wired = await wiring.here()
-    route = wired.catalog.routes.get(request.route)
-    if route is None or not _may_use(caller, request.route):
-        raise UnknownModel(
-            f"There is no model {request.route[:120]!r} here, or this key may not use it. "
-            "GET /v1/models lists what there is."
-        )
+    route = _route(wired, request.route, caller)
     tools = wired.tools.allowed_to(caller)
     metrics.active.inc()
     try:
         with wired.tracing.following(request, caller) if wired.tracing else nullcontext():
             async with wired.open_calls, wired.engine.open(request, caller, route, tools) as answer:
                 yield answer
+    finally:
+        metrics.active.dec()
+
+
+async def embed(request: EmbeddingRequest, caller: Caller) -> Embedding:
+    """Turn texts into vectors, batched with whoever asks at this moment. Raises EngineError."""
+    wired = await wiring.here()
+    route = _route(wired, request.route, caller)
+    metrics.active.inc()
+    try:
+        async with wired.open_calls:
+            return await wired.engine.embed(request, caller, route)
     finally:
         metrics.active.dec()
 
@@ -192,6 +201,16 @@ async def _probe(wired: wiring.Wired, deployment: Deployment) -> Checked:
         return Checked(ok=False, message=error.message, latency_ms=0, code=error.code)
     adapter = wired.adapters[deployment.kind]
     return await credentials.validate(adapter, deployment, secret, wired.engine.now)
+
+
+def _route(wired: wiring.Wired, name: str, caller: Caller) -> Route:
+    route = wired.catalog.routes.get(name)
+    if route is None or not _may_use(caller, name):
+        raise UnknownModel(
+            f"There is no model {name[:120]!r} here, or this key may not use it. "
+            "GET /v1/models lists what there is."
+        )
+    return route
 
 
 def _may_use(caller: Caller, route: str) -> bool:

@@ -118,6 +118,12 @@ cache_asked = Counter(
     "Prompts that may be answered from the cache, by what was found.",
     ["result", "tier"],
 )
+batch_texts = Histogram(
+    "gai_embedding_batch_texts",
+    "Texts of a request for vectors, of all callers who share it.",
+    _DEPLOYMENT,
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 512, 2048),
+)
 cached_bytes = Histogram(
     "gai_cache_answer_bytes",
     "Answers that were kept, before they are packed.",
@@ -234,6 +240,9 @@ class Metrics:
 
     def cache_asked(self, call: Call, found: Tier | None) -> None:  # noqa: ARG002 - the port's
         _asked(found).inc()
+
+    def batch_sent(self, deployment: Deployment, texts: int) -> None:
+        batch_texts.labels(deployment.provider, deployment.model).observe(texts)
 
     def answer_kept(self, size: int) -> None:
         cached_bytes.observe(size)

@@ -46,6 +46,10 @@ class Observers:
         for observer in self.each:
             observer.cache_asked(call, found)
 
+    def batch_sent(self, deployment: Deployment, texts: int) -> None:
+        for observer in self.each:
+            observer.batch_sent(deployment, texts)
+
     def answer_kept(self, size: int) -> None:
         for observer in self.each:
             observer.answer_kept(size)
@@ -93,6 +97,9 @@ class CallLog:
         """Say nothing: the metrics count it."""
 
     def cache_asked(self, call: Call, found: Tier | None) -> None:
+        """Say nothing: the metrics count it."""
+
+    def batch_sent(self, deployment: Deployment, texts: int) -> None:
         """Say nothing: the metrics count it."""
 
     def answer_kept(self, size: int) -> None:

@@ -25,10 +25,15 @@ from providers.credentials import ring
 from providers.credentials.opened import OpenedSecrets, read_sealed
 from providers.engine.adapters.anthropic_messages import AnthropicMessagesAdapter
 from providers.engine.adapters.demo import DemoAdapter
+from providers.engine.adapters.demo.embeddings import DemoEmbeddings
 from providers.engine.adapters.gemini import GeminiAdapter
+from providers.engine.adapters.gemini.embeddings import GeminiEmbeddings
 from providers.engine.adapters.ollama import OllamaAdapter
+from providers.engine.adapters.ollama.embeddings import OllamaEmbeddings
 from providers.engine.adapters.openai_chat import OpenAIChatAdapter
+from providers.engine.adapters.openai_chat.embeddings import OpenAIEmbeddings
 from providers.engine.adapters.openai_responses import OpenAIResponsesAdapter
+from providers.engine.batches import Limits as BatchLimits
 from providers.engine.errors import LedgerUnavailable
 from providers.engine.pipeline import Engine
 from providers.engine.policy import NONE as NO_POLICY
@@ -308,6 +313,16 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         limiter=shared.limiter if shared else None,
         most_steps=_most_steps(),
         phone_regions=settings.GAIWEB.pii_phone_regions,
+        embedding_adapters={
+            adapter.kind: adapter
+            for adapter in (
+                DemoEmbeddings(asyncio.sleep),
+                OpenAIEmbeddings(upstream),
+                GeminiEmbeddings(upstream),
+                OllamaEmbeddings(upstream),
+            )
+        },
+        batch_limits=_batch_limits(),
         cache_tiers=answers.tiers,
         cache_secret=sealer.secret,
         cache_limits=_cache_limits(),
@@ -344,6 +359,11 @@ def _answers(pool: Pool, sealer: Sealer) -> Answers:
 def _ring_key() -> bytes:
     keys = ring.load()
     return keys.key(keys.current)
+
+
+def _batch_limits() -> BatchLimits:
+    batches = settings.GAIWEB.embeddings
+    return BatchLimits(batches.batch_size, batches.wait_s, batches.in_flight)
 
 
 def _cache_limits() -> CacheLimits:

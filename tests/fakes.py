@@ -208,6 +208,7 @@ class Recorder:
     tools: list[Ran] = field(default_factory=list)
     asked: list[Tier | None] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
 
     def tool_ended(self, call: Call, ran: Ran) -> None:
         self.tools.append(ran)
@@ -227,6 +228,9 @@ class Recorder:
 
     def cache_asked(self, call: Call, found: Tier | None) -> None:
         self.asked.append(found)
+
+    def batch_sent(self, deployment: Deployment, texts: int) -> None:
+        self.batches.append(texts)
 
     def answer_kept(self, size: int) -> None:
         self.kept.append(size)

@@ -235,3 +235,15 @@ class Cache(Group):
         if longest < info.data.get("ttl_s", 0):
             raise ValueError("is less than GAIWEB_CACHE_TTL_S; raise it or lower the other")
         return longest
+
+
+class Embeddings(Group):
+    """How texts of several callers travel together."""
+
+    batch_size: int = Field(64, description="Most texts of one request for vectors.", ge=1, le=2048)
+    wait_s: float = Field(
+        0.005, description="Seconds that a text waits for others, at most.", ge=0, le=1
+    )
+    in_flight: int = Field(
+        8, description="Requests for vectors under way at once, in each process.", ge=1, le=1000
+    )

@@ -18,6 +18,7 @@ from gaiweb.config.groups import (
     Cache,
     Callers,
     Calls,
+    Embeddings,
     Features,
     Prompts,
     Provider,
@@ -138,6 +139,7 @@ class Config(BaseSettings):
     calls: Calls = _group("GAIWEB_", Calls())
     callers: Callers = _group("GAIWEB_", Callers())
     cache: Cache = _group("GAIWEB_CACHE_", Cache())
+    embeddings: Embeddings = _group("GAIWEB_EMBEDDINGS_", Embeddings())
     tracing: Tracing = _group("OTEL_", Tracing())
     traced_providers: Words = _setting(
         "GAIWEB_TRACED_PROVIDERS", (), "Providers whose attempts get spans; empty: all."

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from providers.engine.embedding import Vector
 from providers.engine.errors import Remaining, UpstreamError
 from providers.engine.events import Event, Notice
 from providers.engine.levels import Level
@@ -89,12 +90,18 @@ class AttemptRecord:
     may_be_billed: bool = False
     failure: UpstreamError | None = None
     structured_by: StructuredBy = StructuredBy.NATIVE
+    share_nano: int | None = None
 
     @property
     def cost_nano(self) -> int | None:
-        """Nano-dollars; 0 where nothing was used, None where the deployment has no price."""
+        """Nano-dollars; 0 where nothing was used, None where the deployment has no price.
+
+        `share_nano` is its part of a request that several shared, so that the parts make the whole.
+        """
         if self.usage is None:
             return 0
+        if self.share_nano is not None:
+            return self.share_nano
         price = self.deployment.price
         return None if price is None else price.cost_nano(self.usage)
 
@@ -131,6 +138,7 @@ class Call:
     by name, that the request may choose from. `steps` are the calls of a run of several, each with
     a reservation of its own; their attempts are in `attempts` too. Empty: it is its own only step.
     `is_cache_only`: nothing may go upstream; a cached answer, also an old one, or `NotCached`.
+    `dimensions` is how long vectors are to be, where those are asked for; None: as the model does.
     `hit` not None: it was answered from the cache, and costs nothing.
     `screen` changes what a tool that runs here gives to the model; None: it stays as it is.
     `level` is what was in force when it passed.
@@ -147,6 +155,7 @@ class Call:
     hosted: Mapping[str, HostedTool] = field(default_factory=dict[str, HostedTool])
     steps: list[Call] = field(default_factory=list["Call"])
     is_cache_only: bool = False
+    dimensions: int | None = None
     hit: Hit | None = None
     screen: Callable[[ToolResult], ToolResult] | None = None
     level: Level = Level.FULL
@@ -263,6 +272,15 @@ def step_id(run_id: UUID, number: int) -> UUID:
 
 # Room for the words in which a model without schemas of its own is told of one.
 _WORDS_ABOUT_SCHEMA = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """Vectors in the order of the texts; its call is settled."""
+
+    call: Call
+    deployment: Deployment
+    vectors: tuple[Vector, ...]
 
 
 def output_bound(request: CompletionRequest, deployment: Deployment) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from providers.engine.embedding import Vector
 from providers.engine.request import Reasoning, ToolCall, ToolResult
 from providers.engine.usage import Usage
 
@@ -147,6 +148,13 @@ class Finish:
     stopped_by: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """All vectors of an embedding, in the order of its texts."""
+
+    vectors: tuple[Vector, ...]
+
+
 Event = (
     Start
     | TextDelta
@@ -159,6 +167,7 @@ Event = (
     | StepEnded
     | Notice
     | UsageReported
+    | Embedded
     | Finish
 )
 

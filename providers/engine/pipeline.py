@@ -25,10 +25,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 
+from providers.engine.batched import BatchedEmbeddings, as_prompt
+from providers.engine.batches import Batcher
+from providers.engine.batches import Limits as BatchLimits
 from providers.engine.buckets import LocalLimiter
 from providers.engine.call import (
     Answer,
@@ -37,12 +40,14 @@ from providers.engine.call import (
     AttemptStatus,
     Call,
     Caller,
+    Embedding,
     Stream,
     input_bytes,
 )
 from providers.engine.circuits import LocalCircuits
+from providers.engine.embedding import EmbeddingRequest
 from providers.engine.errors import Cancelled, EngineError
-from providers.engine.events import Event, Start
+from providers.engine.events import Embedded, Event, Start
 from providers.engine.loop import Loop
 from providers.engine.policy import NONE as NO_POLICY
 from providers.engine.policy import Policies
@@ -52,6 +57,7 @@ from providers.engine.ports import (
     BreakerLimits,
     Carrier,
     Circuits,
+    EmbeddingAdapter,
     Ledger,
     Limiter,
     Now,
@@ -118,12 +124,17 @@ class Engine:
     cache_limits: CacheLimits = field(default_factory=CacheLimits)
     policies: Policies = lambda _: NO_POLICY
     phone_regions: tuple[str, ...] = ("US",)
+    embedding_adapters: Mapping[str, EmbeddingAdapter] = field(
+        default_factory=dict[str, EmbeddingAdapter]
+    )
+    batch_limits: BatchLimits = field(default_factory=BatchLimits)
     breakers: Breakers = field(init=False)
     retry: Retry = field(init=False)
     caller_limits: CallerLimits = field(init=False)
     filters: Filters = field(init=False)
     degradation: Degradation = field(init=False)
     cache: Cache = field(init=False)
+    batcher: Batcher = field(init=False)
 
     def __post_init__(self) -> None:
         limiter = self.limiter or LocalLimiter(self.now)
@@ -158,6 +169,7 @@ class Engine:
             input_bound=self.input_bound,
             ended=self.observer.attempt_ended,
         )
+        self.batcher = Batcher(self.sleep, self.observer.batch_sent, self.batch_limits)
         attempt_steps: list[StepOpen[Attempt]] = [
             Structured().open,
             self.retry.open,
@@ -185,6 +197,24 @@ class Engine:
         open_attempt = chained(attempt_steps, dispatch.open)
         open_route = partial(Fallback(self.now, self.random).open, open_next=open_attempt)
         self._open_call = chained(call_steps, open_route)
+        self._open_embedding = self._way_of_texts(attempt_steps[1:], dispatch)
+
+    def _way_of_texts(
+        self, attempt_steps: Sequence[StepOpen[Attempt]], last: Dispatch
+    ) -> Open[Call]:
+        """Compose the same steps for texts that become vectors, where no answer is written."""
+        adapters = {
+            kind: BatchedEmbeddings(kind, self.embedding_adapters.get(kind), self.batcher)
+            for kind in self.adapters
+        }
+        open_attempt = chained(attempt_steps, replace(last, adapters=adapters).open)
+        open_route = partial(Fallback(self.now, self.random).open, open_next=open_attempt)
+        steps: list[StepOpen[Call]] = [
+            self.filters.open,
+            self.caller_limits.open,
+            self._budget.open,
+        ]
+        return chained(steps, open_route)
 
     @asynccontextmanager
     async def open(
@@ -214,11 +244,31 @@ class Engine:
         finally:
             self.observer.call_ended(call, _error_code(call, failure), self.now() - began)
 
+    async def embed(self, request: EmbeddingRequest, caller: Caller, route: Route) -> Embedding:
+        """Turn texts into vectors, together with whoever else asks at this moment; settled.
+
+        Raises EngineError.
+        """
+        began = self.now()
+        deadline = began + self.open_timeout_s
+        call = Call(as_prompt(request), caller, route, deadline, dimensions=request.dimensions)
+        failure: BaseException | None = None
+        try:
+            async with self._open_embedding(call) as stream:
+                found = [each async for each in stream.events if isinstance(each, Embedded)]
+            return Embedding(call, stream.deployment, found[0].vectors)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            self.observer.call_ended(call, _error_code(call, failure), self.now() - began)
+
     def input_bound(self, call: Call, deployment: Deployment) -> int:
         return input_bytes(call.request) + self.adapters[deployment.kind].input_overhead(call)
 
     async def drain(self) -> None:
         """Wait until every settlement is done; for the end of the process."""
+        await self.batcher.drain()
         await self._budget.drain()
         await self.cache.drain()
 

@@ -396,6 +396,10 @@ class Observer(Protocol):
         """None: a miss. Of calls whose answer may be cached alone."""
         ...
 
+    def batch_sent(self, deployment: Deployment, texts: int) -> None:
+        """Hear of a request for vectors with so many texts."""
+        ...
+
     def answer_kept(self, size: int) -> None:
         """Bytes, as they lie in this process."""
         ...

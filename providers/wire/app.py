@@ -15,7 +15,7 @@ from providers.engine.call import Caller
 from providers.engine.codes import row_of
 from providers.engine.errors import EngineError, KeyInvalid, MethodRefused, NoSuchPath
 from providers.virtual_keys import InvalidKey
-from providers.wire import chat, models
+from providers.wire import chat, embeddings, models
 from providers.wire.errors import (
     STOPPING,
     internal_body,
@@ -28,6 +28,7 @@ log = get_logger(__name__)
 
 ROOT = "/v1"
 _CHAT = "/v1/chat/completions"
+_EMBEDDINGS = "/v1/embeddings"
 _MODELS = "/v1/models"
 _PREFLIGHT_S = b"600"
 # The engine refuses larger prompts anyway; this bounds what is read at all.
@@ -61,6 +62,11 @@ async def _route(exchange: Exchange) -> None:
         caller = await _caller(exchange)
         body = await exchange.body(MAX_BODY_BYTES)
         await _until_gone(exchange, chat.complete(exchange, caller, body))
+    elif path == _EMBEDDINGS:
+        _allow(method, "POST")
+        caller = await _caller(exchange)
+        body = await exchange.body(MAX_BODY_BYTES)
+        await _until_gone(exchange, embeddings.embed(exchange, caller, body))
     elif path == _MODELS:
         _allow(method, "GET")
         await models.list_all(exchange, await _caller(exchange))
@@ -69,7 +75,9 @@ async def _route(exchange: Exchange) -> None:
         name = unquote(path.removeprefix(_MODELS + "/"))
         await models.show(exchange, await _caller(exchange), name)
     else:
-        raise NoSuchPath("There is nothing here. Known: /v1/chat/completions and /v1/models.")
+        raise NoSuchPath(
+            "There is nothing here. Known: /v1/chat/completions, /v1/embeddings and /v1/models."
+        )
 
 
 def _allow(method: str, allowed: str) -> None:

@@ -11,12 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from providers.engine.errors import InvalidRequest
 from providers.engine.request import CompletionRequest, Effort, RawBody, ResponseSchema, Tool
 from providers.wire.chat_messages import messages
-from providers.wire.fields import boolean, integer, items, mapping, number, optional, text
+from providers.wire.fields import (
+    boolean,
+    integer,
+    items,
+    json_object,
+    mapping,
+    number,
+    optional,
+    text,
+)
 
 WIRE = "openai_chat"
 _EFFORTS = {str(effort): effort for effort in Effort}
@@ -30,7 +37,7 @@ class ChatRequest:
 
 def parse(body: bytes, request_id: UUID, traceparent: str | None = None) -> ChatRequest:
     """Raise InvalidRequest with the path of the faulty field."""
-    fields = _object(body)
+    fields = json_object(body)
     _refuse_unsupported(fields)
     # Ours, not OpenAI's: who reads the raw body must not send it on.
     options = _provider_options(fields.pop("provider_options", None))
@@ -56,18 +63,6 @@ def parse(body: bytes, request_id: UUID, traceparent: str | None = None) -> Chat
         raw=RawBody(wire=WIRE, body=fields, headers={}, size=len(body)),
     )
     return ChatRequest(request, stream and _include_usage(fields))
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError as fault:
-        raise InvalidRequest(
-            f"The body is not JSON: line {fault.lineno}, column {fault.colno}."
-        ) from None
-    if not isinstance(fields, dict):
-        raise InvalidRequest("The body is not a JSON object.")
-    return fields
 
 
 def _refuse_unsupported(fields: Mapping[str, Any]) -> None:

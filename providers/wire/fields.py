@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import orjson
+
 from providers.engine.errors import InvalidRequest
 
 T = TypeVar("T")
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Read a whole body. Raises InvalidRequest."""
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError as fault:
+        raise InvalidRequest(
+            f"The body is not JSON: line {fault.lineno}, column {fault.colno}."
+        ) from None
+    if not isinstance(fields, dict):
+        raise InvalidRequest("The body is not a JSON object.")
+    return fields
 
 
 def text(value: Any, path: str) -> str:

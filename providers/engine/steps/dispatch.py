@@ -129,6 +129,7 @@ class _Progress:
             async for event in reply.events:
                 if isinstance(event, UsageReported):
                     self._said = event.usage
+                    self.record.share_nano = event.cost_nano
                     continue
                 if isinstance(event, Finish):
                     self.record.usage = self._said or self._estimate()
