@@ -21,9 +21,11 @@ from providers.engine.call import Answer, Caller, Embedding, Source
 from providers.engine.embedding import EmbeddingRequest
 from providers.engine.errors import LedgerUnavailable, UnknownModel, UpstreamError
 from providers.engine.ports import BreakerState
-from providers.engine.request import CompletionRequest, Tool
+from providers.engine.request import CompletionRequest, Tool, ToolCall
 from providers.engine.routes import Deployment, Route
+from providers.engine.tools import Ran, Runner
 from providers.models import Provider
+from providers.models import Tool as SavedTool
 from providers.state.shared import Sharing
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "stop",
     "stop_running",
     "tools_for",
+    "try_tool",
     "verify",
 ]
 
@@ -95,6 +98,14 @@ async def tools_for(caller: Caller) -> list[Tool]:
     """List the hosted tools that this caller may name in `hosted_tools`, by name."""
     allowed = (await wiring.here()).tools.allowed_to(caller)
     return [allowed[name].tool for name in sorted(allowed)]
+
+
+async def try_tool(row: SavedTool, arguments: str) -> Ran:
+    """Run a saved tool once with JSON `arguments`, as a model would call it."""
+    wired = await wiring.here()
+    tool = wired.tools.made_of(row)
+    runner = Runner(wired.engine.now)
+    return await runner.run(ToolCall("test", tool.name, arguments), {tool.name: tool})
 
 
 async def verify(secret: str) -> Caller:

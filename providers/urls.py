@@ -4,7 +4,15 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from providers.rest.docs import api_docs
 from providers.views import costs, health, settings, setup, sign_in
-from providers.views.settings import budgets, keys, members, policies, providers, routes
+from providers.views.settings import (
+    budgets,
+    keys,
+    members,
+    policies,
+    providers,
+    routes,
+    tools,
+)
 
 app_name = "providers"
 
@@ -62,6 +70,17 @@ _budgets = [
     path("<int:budget_id>/remove/", budgets.remove, name="budget_remove"),
 ]
 
+_tools = [
+    path("", tools.tools_page, name="tools"),
+    path("new/https/", tools.new_https, name="tool_new_https"),
+    path("new/mock/", tools.new_mock, name="tool_new_mock"),
+    path("new/rows/", tools.new_rows, name="tool_new_rows"),
+    path("<int:tool_id>/", tools.edit, name="tool"),
+    path("<int:tool_id>/test/", tools.test, name="tool_test"),
+    path("<int:tool_id>/switch/", tools.switch, name="tool_switch"),
+    path("<int:tool_id>/remove/", tools.remove, name="tool_remove"),
+]
+
 _keys = [
     path("", keys.keys_page, name="keys"),
     path("new/", keys.issue, name="key_issue"),
@@ -82,6 +101,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/providers/", include(_providers)),
     path("settings/routes/", include(_routes)),
     path("settings/budgets/", include(_budgets)),
+    path("settings/tools/", include(_tools)),
     path("settings/keys/", include(_keys)),
     path("settings/policies/", include(_policies)),
     path("settings/members/", include(_members)),

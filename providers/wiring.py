@@ -65,6 +65,8 @@ from providers.state.postgres_answers import PostgresAnswers
 from providers.state.redis_answers import RedisAnswers
 from providers.state.sealed_answers import Sealer
 from providers.state.shared import Shared, Sharing
+from providers.tools import snapshot as tools
+from providers.tools.snapshot import Means
 from providers.tools.toolbox import Toolbox
 from providers.tracing import Tracing, headers_here
 from providers.virtual_keys import KeyVerifier
@@ -88,6 +90,7 @@ _LEVELS = frozenset({
     "providers_breakerorder",
 })
 _PURGES = frozenset({"providers_cachepurge"})
+_TOOLS = frozenset({"providers_tool", "providers_tool_teams", "providers_tool_users"})
 _KEYS = frozenset({"providers_virtualkey", "providers_user", "providers_membership"})
 
 
@@ -104,8 +107,8 @@ class Wired:
     last_used: LastUsed
     pool: Pool
     answers: Answers
+    tools: Toolbox
     shared: Shared | None = None
-    tools: Toolbox = field(default_factory=Toolbox)
     tracing: Tracing | None = None
     catalog: snapshot.Catalog = snapshot.EMPTY
     policies: Mapping[int, Policy] = field(default_factory=dict)
@@ -140,6 +143,7 @@ class Wired:
                 _LEVELS: self.live.read_levels,
                 _KEYS: self.forget_keys,
                 _PURGES: self.read_purges,
+                _TOOLS: self.read_tools,
             },
         )
         if self.shared is not None:
@@ -149,6 +153,7 @@ class Wired:
         await self.read_policies()
         await self.live.read_levels()
         await self.read_purges()
+        await self.read_tools()
         await self.changes.start()
         self.flushing = asyncio.create_task(self._keep_flushing(), name="last-used")
 
@@ -194,6 +199,9 @@ class Wired:
         found = await asyncio.to_thread(closing, purges.in_force)
         self.engine.cache.purges = found
         self.answers.forget(found)
+
+    async def read_tools(self) -> None:
+        self.tools.publish(await asyncio.to_thread(closing, tools.read))
 
     async def forget_keys(self) -> None:
         self.verifier.forget()
@@ -344,6 +352,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         answers=answers,
         shared=shared,
         tracing=tracing,
+        tools=Toolbox(Means(upstream, pool)),
     )
     engine.filters.policies = engine.cache.policies = wired.policy_of
     return wired

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,9 +20,15 @@ class EnvelopeBroken(Exception):
     """It does not open: altered, moved to another row, or sealed under another ring."""
 
 
+class Bound(Protocol):
+    """The row that a secret belongs to; an envelope copied to another row does not open."""
+
+    def additional_data(self, part: str) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The row that a secret belongs to; an envelope copied to another row does not open."""
+    """To a provider's credential."""
 
     provider_id: int
     team_id: int | None
@@ -39,7 +46,7 @@ class Envelope:
     ring_key: str
 
 
-def seal(secret: str, binding: Binding, ring: KeyRing) -> Envelope:
+def seal(secret: str, binding: Bound, ring: KeyRing) -> Envelope:
     data_key = AESGCM.generate_key(bit_length=KEY_BYTES * 8)
     return Envelope(
         sealed=_encrypt(data_key, secret.encode(), binding.additional_data("secret")),
@@ -48,7 +55,7 @@ def seal(secret: str, binding: Binding, ring: KeyRing) -> Envelope:
     )
 
 
-def unseal(envelope: Envelope, binding: Binding, ring: KeyRing) -> str:
+def unseal(envelope: Envelope, binding: Bound, ring: KeyRing) -> str:
     """Raise EnvelopeBroken, or RingUnreadable where the ring lost its key."""
     wrapping = ring.key(envelope.ring_key)
     data_key = _decrypt(wrapping, envelope.wrapped_key, binding.additional_data("key"))

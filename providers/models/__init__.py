@@ -25,6 +25,7 @@ from providers.models.people import (
 )
 from providers.models.policies import FilterMode, TeamPolicy
 from providers.models.spending import Budget, BudgetWindow, Entry, Period, Reservation, Scope
+from providers.models.tools import Tool, ToolKind, ToolRow
 
 __all__ = [
     "AuditEntry",
@@ -58,6 +59,9 @@ __all__ = [
     "Team",
     "TeamPolicy",
     "TeamRole",
+    "Tool",
+    "ToolKind",
+    "ToolRow",
     "User",
     "VirtualKey",
 ]

@@ -27,6 +27,8 @@ class Capability(StrEnum):
     MANAGE_MEMBERS = "manage the members of the team"
     MANAGE_POLICY = "set the policy of the team"
     MANAGE_TEAM_KEYS = "manage the API keys of the team"
+    MANAGE_TEAM_TOOLS = "manage the tools of the team"
+    MANAGE_TOOLS = "manage the tools that run here"
     SEE_HEALTH = "see the health of providers"
     MANAGE_PROVIDERS = "manage providers and their keys"
     MANAGE_ROUTES = "manage routes and prices"
@@ -46,6 +48,7 @@ _ADMIN = _MEMBER | {
     C.MANAGE_MEMBERS,
     C.MANAGE_TEAM_KEYS,
     C.MANAGE_POLICY,
+    C.MANAGE_TEAM_TOOLS,
 }
 _OPERATOR = frozenset({
     C.SIGNED_IN,
@@ -54,6 +57,8 @@ _OPERATOR = frozenset({
     C.SEE_HEALTH,
     C.MANAGE_PROVIDERS,
     C.MANAGE_ROUTES,
+    C.MANAGE_TEAM_TOOLS,
+    C.MANAGE_TOOLS,
 })
 
 TEAM_ROLES: Mapping[str, frozenset[Capability]] = MappingProxyType({
@@ -137,6 +142,14 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:budget_new": C.MANAGE_BUDGETS,
     "providers:budget": C.MANAGE_BUDGETS,
     "providers:budget_remove": C.MANAGE_BUDGETS,
+    "providers:tools": C.MANAGE_TEAM_TOOLS,
+    "providers:tool_new_https": C.MANAGE_TOOLS,
+    "providers:tool_new_mock": C.MANAGE_TOOLS,
+    "providers:tool_new_rows": C.MANAGE_TEAM_TOOLS,
+    "providers:tool": C.MANAGE_TEAM_TOOLS,
+    "providers:tool_test": C.MANAGE_TEAM_TOOLS,
+    "providers:tool_switch": C.MANAGE_TEAM_TOOLS,
+    "providers:tool_remove": C.MANAGE_TEAM_TOOLS,
     "providers:keys": C.HOLD_KEYS,
     "providers:key_issue": C.HOLD_KEYS,
     "providers:key_rotate": C.HOLD_KEYS,

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-
-from django.utils import timezone
 
 from providers.engine.call import Caller
 from providers.engine.tools import HostedTool
-from providers.engine.tools.calculator import calculator
-from providers.engine.tools.clock import current_time
-
-
-def _built_in() -> Mapping[str, HostedTool]:
-    return {tool.name: tool for tool in (calculator(), current_time(timezone.now))}
+from providers.models import Tool
+from providers.tools.snapshot import Means, Offer, hosted, offers
 
 
 @dataclass(slots=True)
 class Toolbox:
-    """Belongs to one event loop."""
+    """Belongs to one event loop; it is filled anew when the tables of tools change."""
 
-    built_in: Mapping[str, HostedTool] = field(default_factory=_built_in)
+    means: Means
+    _offers: Sequence[Offer] = field(default_factory=list[Offer])
+
+    def publish(self, rows: Sequence[Tool]) -> None:
+        self._offers = offers(rows, self.means)
 
     def allowed_to(self, caller: Caller) -> Mapping[str, HostedTool]:
         """By name; those that the caller's team or the caller may use."""
-        del caller
-        return self.built_in
+        return {offer.tool.name: offer.tool for offer in self._offers if offer.is_for(caller)}
+
+    def made_of(self, row: Tool) -> HostedTool:
+        """For trying one out, whoever may use it."""
+        return hosted(row, self.means)

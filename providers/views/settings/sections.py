@@ -16,6 +16,7 @@ SECTIONS = (
     ("Providers", "providers:providers"),
     ("Routes", "providers:routes"),
     ("Budgets", "providers:budgets"),
+    ("Tools", "providers:tools"),
     ("API keys", "providers:keys"),
     ("Policy", "providers:policies"),
     ("Members", "providers:members"),

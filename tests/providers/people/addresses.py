@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from conversations.models import Attachment, Conversation, Message, Run, RunState
 from providers import catalog
 from providers.ledger.budgets import parse_scope, set_budget
-from providers.models import Budget, Route, Team, User, VirtualKey
+from providers.models import Budget, Route, Team, Tool, ToolKind, User, VirtualKey
 from tests.providers.people.conftest import World
 
 
@@ -43,6 +43,13 @@ def a_key(team: Team, user: User) -> VirtualKey:
     return VirtualKey.objects.get_or_create(user=user, name="laptop", defaults=values)[0]
 
 
+def a_tool(team: Team) -> Tool:
+    values = {"kind": ToolKind.MOCK, "description": "Plays.", "team": team}
+    facts = {"result": "ok", "cases": [], "error": "", "delay_s": 0}
+    defaults = {**values, "facts": facts}
+    return Tool.objects.get_or_create(name=f"tool-{team.pk}", defaults=defaults)[0]
+
+
 SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "token": lambda _world, _team, _user: "no-such-token",
     "key_id": lambda _world, team, user: a_key(team, user).pk,
@@ -50,6 +57,7 @@ SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "route_id": lambda _world, _team, _user: a_route().pk,
     # Belongs to no team; one that exists would be asked for real.
     "deployment_id": lambda _world, _team, _user: 0,
+    "tool_id": lambda _world, team, _user: a_tool(team).pk,
     "budget_id": lambda _world, team, _user: a_budget(team).pk,
     "conversation_id": lambda _world, team, user: a_thread(team, user).pk,
     "attachment_id": lambda _world, team, user: a_picture(team, user).pk,
