@@ -20,10 +20,13 @@ from providers.credentials import Checked
 from providers.engine.call import Answer, Caller, Embedding, Source
 from providers.engine.embedding import EmbeddingRequest
 from providers.engine.errors import LedgerUnavailable, UnknownModel, UpstreamError
+from providers.engine.policy import NONE as NO_POLICY
+from providers.engine.policy import Policy
 from providers.engine.ports import BreakerState
 from providers.engine.request import CompletionRequest, Tool, ToolCall
 from providers.engine.routes import Deployment, Route
 from providers.engine.tools import Ran, Runner
+from providers.health.live import Numbers
 from providers.models import Provider
 from providers.models import Tool as SavedTool
 from providers.state.shared import Sharing
@@ -35,7 +38,9 @@ __all__ = [
     "check_key",
     "check_saved",
     "embed",
+    "health_numbers",
     "open_answer",
+    "policy_of",
     "probe_all",
     "probe_one",
     "route_names",
@@ -116,6 +121,16 @@ async def verify(secret: str) -> Caller:
 def breakers() -> list[BreakerState]:
     """Show the board, empty before the first prompt; without Redis it is this process's own."""
     return [state for wired in wiring.all_here() for state in wired.engine.breakers.snapshot()]
+
+
+def policy_of(team_id: int | None) -> Policy:
+    """Give what a team wants otherwise, as this process knows it."""
+    return next((wired.policy_of(team_id) for wired in wiring.all_here()), NO_POLICY)
+
+
+def health_numbers() -> Numbers:
+    """Give limits, caps and weights of health and its levels, as they are configured now."""
+    return wiring.numbers()
 
 
 def sharing() -> Sharing:

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from providers.rest.docs import api_docs
-from providers.views import costs, health, settings, setup, sign_in
+from providers.views import costs, frame_banner, health, health_orders, settings, setup, sign_in
 from providers.views.settings import (
     budgets,
     keys,
@@ -31,6 +31,11 @@ _operator = [
     path("health/", health.health, name="health"),
     path("health/board/", health.health_board, name="health_board"),
     path("health/pill/", health.health_pill, name="health_pill"),
+    path("health/banner/", frame_banner.level_banner, name="level_banner"),
+    path("health/level/", health_orders.set_level, name="level_set"),
+    path("health/level/<int:override_id>/end/", health_orders.end_level, name="level_end"),
+    path("health/breaker/<int:deployment_id>/", health_orders.order_breaker, name="breaker_order"),
+    path("health/breaker/end/<int:order_id>/", health_orders.end_order, name="breaker_end"),
     path("health/test/<int:deployment_id>/", health.health_test, name="health_test"),
 ]
 

@@ -122,12 +122,12 @@ class Wired:
         self.live = Live(
             world=self,
             breakers=self.engine.breakers,
-            numbers=_numbers,
+            numbers=numbers,
             in_thread=_in_thread,
             now=timezone.now,
             cache_is_away=self._redis_is_away,
         )
-        self.watch = Watch(conninfo(), self.live.judge, lambda: _numbers().every_s)
+        self.watch = Watch(conninfo(), self.live.judge, lambda: numbers().every_s)
         self.live.hurry = self.watch.hurry
         self.engine.degradation.in_force = self.live.for_team
         breakers = self.engine.breakers
@@ -431,7 +431,8 @@ async def _in_thread(read: Any, *arguments: Any) -> Any:
     return await asyncio.to_thread(closing, read, *arguments)
 
 
-def _numbers() -> Numbers:
+def numbers() -> Numbers:
+    """Give what health goes by, as it is configured now."""
     health, ladder = settings.GAIWEB.health, settings.GAIWEB.degradation
     return Numbers(
         ladder=Ladder(

@@ -20,15 +20,25 @@ class Caps:
     fast_route: str = ""
     retry_after_s: float = 30.0
 
+    def of(self, policy: Policy) -> Caps:
+        """Give a team's own: what it has not set is as for all."""
+        return Caps(
+            simplified_tokens=policy.simplified_tokens or self.simplified_tokens,
+            essential_tokens=policy.essential_tokens or self.essential_tokens,
+            fast_route=policy.fast_route or self.fast_route,
+            retry_after_s=self.retry_after_s,
+        )
+
 
 def in_force(
     level: Level, score: float | None, policy: Policy, caps: Caps, fast: Route | None
 ) -> InForce:
+    """Put together what the step goes by; `caps` are the team's."""
     if level is Level.FULL:
         return FULL
     tokens = {
-        Level.SIMPLIFIED: policy.simplified_tokens or caps.simplified_tokens,
-        Level.ESSENTIAL: policy.essential_tokens or caps.essential_tokens,
+        Level.SIMPLIFIED: caps.simplified_tokens,
+        Level.ESSENTIAL: caps.essential_tokens,
     }
     return InForce(
         level=level,

@@ -91,14 +91,14 @@ class Live:
         if standing.level is Level.FULL:
             return FULL
         policy = self.world.policies.get(team_id or 0, Policy())
-        caps = self.numbers().caps
+        caps = self.numbers().caps.of(policy)
         score = self.levels.score
         return in_force.in_force(
             standing.level,
             score.value if score is not None else None,
             policy,
             caps,
-            self._fast(policy.fast_route or caps.fast_route),
+            self._fast(caps.fast_route),
         )
 
     async def read_levels(self) -> None:

@@ -136,7 +136,7 @@ def of_system(windows: Sequence[Window], vitals: Vitals, weights: Weights) -> Sc
     found = [
         *_failed_requests(vitals, weights),
         *_breakers(windows, weights, _NOBODY_LEFT),
-        *_repaired(windows, weights),
+        *_repaired(windows, vitals, weights),
         *_latency(windows, weights),
         *_vitals(vitals, weights),
     ]
@@ -163,14 +163,20 @@ def _failed_requests(vitals: Vitals, weights: Weights) -> Iterator[Deduction]:
         yield _of_share(share, weights.error, "requests failed", counts=counts)
 
 
-def _repaired(windows: Sequence[Window], weights: Weights) -> Iterator[Deduction]:
-    """Take for errors that cost callers time; a resting deployment has its own deduction."""
+def _repaired(windows: Sequence[Window], vitals: Vitals, weights: Weights) -> Iterator[Deduction]:
+    """Take for errors that cost callers time, and not their answer.
+
+    A resting deployment has its own deduction, and so has what no fallback could repair.
+    """
     awake = [each for each in windows if each.breaker is BreakerWord.CLOSED]
     samples = sum(each.samples for each in awake)
-    count = sum(each.failed + each.stalled + each.limited for each in awake)
-    if count:
+    failed = sum(each.failed + each.stalled + each.limited for each in awake)
+    count = failed - vitals.failed_requests
+    if count > 0:
         counts = samples >= weights.few
-        yield _of_share(count / samples, weights.repaired, "attempts failed", counts=counts)
+        yield _of_share(
+            count / samples, weights.repaired, "attempts had to be repaired", counts=counts
+        )
 
 
 def _latency(windows: Sequence[Window], weights: Weights) -> Iterator[Deduction]:

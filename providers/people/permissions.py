@@ -30,6 +30,7 @@ class Capability(StrEnum):
     MANAGE_TEAM_TOOLS = "manage the tools of the team"
     MANAGE_TOOLS = "manage the tools that run here"
     SEE_HEALTH = "see the health of providers"
+    STEER_HEALTH = "set levels and breakers by hand"
     MANAGE_PROVIDERS = "manage providers and their keys"
     MANAGE_ROUTES = "manage routes and prices"
     SEE_ALL_COSTS = "see the costs of every team"
@@ -55,6 +56,7 @@ _OPERATOR = frozenset({
     C.SEE_OWN_USE,
     C.SEE_SETTINGS,
     C.SEE_HEALTH,
+    C.STEER_HEALTH,
     C.MANAGE_PROVIDERS,
     C.MANAGE_ROUTES,
     C.MANAGE_TEAM_TOOLS,
@@ -113,6 +115,11 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:health_board": C.SEE_HEALTH,
     "providers:health_pill": C.SIGNED_IN,
     "providers:health_test": C.SEE_HEALTH,
+    "providers:level_banner": C.SIGNED_IN,
+    "providers:level_set": C.STEER_HEALTH,
+    "providers:level_end": C.STEER_HEALTH,
+    "providers:breaker_order": C.STEER_HEALTH,
+    "providers:breaker_end": C.STEER_HEALTH,
     # scripts
     "providers:api_docs": C.SIGNED_IN,
     "api:openapi-json": C.PUBLIC,

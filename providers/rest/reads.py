@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.utils import timezone
 
 from providers import gateway
-from providers.health import board
+from providers.health import board, levels
 from providers.health.board import DeploymentHealth
+from providers.health.score import Score
 from providers.ledger import balances
 from providers.ledger.balances import Balance
 from providers.people.permissions import Capability
@@ -17,12 +18,14 @@ from providers.rest.schemas import (
     BudgetOut,
     BudgetsOut,
     DayOut,
+    DeductionOut,
     DeploymentOut,
     FiguresOut,
     GroupOut,
     HealthOut,
     KeyOut,
     MeOut,
+    ScoreOut,
     TeamOut,
     UsageOut,
     usd,
@@ -70,13 +73,19 @@ def budgets(asker: Asker) -> BudgetsOut:
 
 def health(asker: Asker) -> HealthOut:
     asker.must(Capability.SEE_HEALTH)
-    found = board.read(timezone.now(), gateway.breakers())
+    now = timezone.now()
+    found, held = board.read(now, gateway.breakers()), levels.read(now)
+    standing = held.standing(asker.team.pk if asker.team else None, now)
     return HealthOut(
         as_of=found.as_of,
         level=found.verdict.level,
         headline=found.verdict.headline,
         reason=found.verdict.reason,
-        deployments=[_deployment(each) for each in found.deployments],
+        score=_score(held.score),
+        degradation=standing.level,
+        degradation_since=standing.since,
+        degradation_until=standing.override.until if standing.override else None,
+        deployments=[_deployment(each, held.scores.get(each.row.id)) for each in found.deployments],
     )
 
 
@@ -119,7 +128,7 @@ def _budget(balance: Balance) -> BudgetOut:
     )
 
 
-def _deployment(found: DeploymentHealth) -> DeploymentOut:
+def _deployment(found: DeploymentHealth, score: Score | None) -> DeploymentOut:
     failed = found.row.failed
     return DeploymentOut(
         provider=found.row.provider,
@@ -133,4 +142,12 @@ def _deployment(found: DeploymentHealth) -> DeploymentOut:
         last_success_at=found.row.succeeded_at,
         last_error_code=failed.code if failed else None,
         last_error_at=failed.at if failed else None,
+        score=_score(score),
     )
+
+
+def _score(score: Score | None) -> ScoreOut | None:
+    if score is None:
+        return None
+    deductions = [DeductionOut(**facts) for facts in score.facts()]
+    return ScoreOut(value=score.value, samples=score.samples, deductions=deductions)

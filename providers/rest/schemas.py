@@ -98,6 +98,22 @@ class BudgetsOut(Schema):
     budgets: list[BudgetOut]
 
 
+class DeductionOut(Schema):
+    """`counts` false: told, but too few samples to take anything."""
+
+    points: float
+    reason: str
+    counts: bool
+
+
+class ScoreOut(Schema):
+    """`value` is 0 to 1 and adds up: 1 less the hundredths of every deduction that counts."""
+
+    value: float
+    samples: int
+    deductions: list[DeductionOut]
+
+
 class DeploymentOut(Schema):
     """`success_share` and `p95_ms` are of the last hour; null: there was nothing to judge by."""
 
@@ -112,6 +128,7 @@ class DeploymentOut(Schema):
     last_success_at: datetime | None
     last_error_code: str | None
     last_error_at: datetime | None
+    score: ScoreOut | None = Field(description="null: no route leads to it, or not judged yet")
 
 
 class HealthOut(Schema):
@@ -119,6 +136,10 @@ class HealthOut(Schema):
     level: str = Field(description="ok, warn, bad or mute")
     headline: str
     reason: str
+    score: ScoreOut | None = Field(description="of the system; null: not judged yet")
+    degradation: str = Field(description="in force: full, simplified, essential or emergency")
+    degradation_since: datetime
+    degradation_until: datetime | None = Field(description="set by hand until then; else null")
     deployments: list[DeploymentOut]
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from providers import gateway
-from providers.health import board, pulse
+from providers.health import board, panel, pulse
 from providers.health.probe import record
 from providers.models import Deployment
 from providers.people.permissions import Capability
@@ -21,26 +21,28 @@ from providers.people.standing import standing_of
 @require_safe
 @never_cache
 def health(request: HttpRequest) -> HttpResponse:
-    return render(request, "providers/health.html", _shown())
+    return render(request, "providers/health.html", _shown(request))
 
 
 @require_safe
 @never_cache
 def health_board(request: HttpRequest) -> HttpResponse:
     """Give the part of the page that changes, for polling."""
-    return render(request, "providers/health_board.html", _shown())
+    return render(request, "providers/health_board.html", _shown(request))
 
 
 @require_safe
 @never_cache
 def health_pill(request: HttpRequest) -> HttpResponse:
     """Give the state in a word for the bar of every page; everybody may know it."""
+    standing, now = standing_of(request), timezone.now()
+    team_id = standing.team.pk if standing.team else None
     return render(
         request,
         "components/system_pill.html",
         {
-            "verdict": pulse.read(timezone.now(), gateway.breakers),
-            "may_see_health": standing_of(request).may(Capability.SEE_HEALTH),
+            "verdict": pulse.read(now, gateway.breakers).verdict_for(team_id, now),
+            "may_see_health": standing.may(Capability.SEE_HEALTH),
         },
     )
 
@@ -59,8 +61,16 @@ async def health_test(request: HttpRequest, deployment_id: int) -> HttpResponse:
     return redirect("providers:health")
 
 
-def _shown() -> dict[str, object]:
-    return {"page": board.read(timezone.now(), gateway.breakers()), "sharing": gateway.sharing()}
+def _shown(request: HttpRequest) -> dict[str, object]:
+    now, numbers = timezone.now(), gateway.health_numbers()
+    page = board.read(now, gateway.breakers())
+    shown = panel.read(now, page, numbers.ladder, numbers.caps, numbers.every_s)
+    return {
+        "page": page,
+        "panel": shown,
+        "sharing": gateway.sharing(),
+        "may_steer": standing_of(request).may(Capability.STEER_HEALTH),
+    }
 
 
 def _name(deployment_id: int) -> str:

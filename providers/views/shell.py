@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from providers import gateway
 from providers.health import pulse
@@ -14,6 +15,7 @@ from providers.health.board import Verdict
 from providers.models import Team, User
 from providers.people.permissions import Capability, required
 from providers.people.standing import Standing, standing_of_user
+from providers.views.frame_banner import Told, told_to
 
 THEMES = ("system", "light", "dark")
 
@@ -32,7 +34,8 @@ class Shell:
     """`team` None: signed out, or a person without a team. `nav` holds only what they may open.
 
     `verdict` is what is known of the system's health without asking; None: not yet.
-    `counts_alone`: Redis is away, and who sees health should know what that means.
+    `told` is the banner under the bar. `counts_alone`: Redis is away, and who sees health should
+    know what that means.
     """
 
     nav: list[NavItem] = field(default_factory=list)
@@ -42,6 +45,7 @@ class Shell:
     verdict: Verdict | None = None
     may_see_health: bool = False
     counts_alone: bool = False
+    told: Told = field(default_factory=Told)
     themes: tuple[str, ...] = THEMES
 
 
@@ -61,14 +65,17 @@ def context(request: HttpRequest) -> dict[str, Shell]:
     # The guard does not see an address that leads nowhere.
     standing = getattr(request, "standing", None) or standing_of_user(user)
     may_see_health = standing.may(Capability.SEE_HEALTH)
+    known, now = pulse.known(), timezone.now()
+    team_id = standing.team.pk if standing.team else None
     return {
         "shell": Shell(
             nav=list(places(request, standing)),
             teams=list(standing.teams),
             team=standing.team,
             team_url=_address("providers:choose_team") or "",
-            verdict=pulse.known(),
+            verdict=known.verdict_for(team_id, now) if known else None,
             may_see_health=may_see_health,
+            told=told_to(standing, known, now),
             counts_alone=may_see_health and gateway.sharing() is gateway.Sharing.AWAY,
         )
     }

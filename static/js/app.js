@@ -123,7 +123,8 @@ customElements.define("count-down", class extends HTMLElement {
     this.until = Date.now() + Number(seconds) * 1000;
   }
   show() {
-    const words = `${Math.max(0, Math.ceil((this.until - Date.now()) / 1000))} s`;
+    const left = Math.max(0, Math.ceil((this.until - Date.now()) / 1000));
+    const words = left < 100 ? `${left} s` : `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
     if (this.textContent !== words) this.textContent = words;
   }
 });

@@ -74,7 +74,7 @@ def test_one_deployment_s_score_and_its_words(window: Window, points: float, wor
             [Window(ok=90, failed=10)],
             Vitals(requests=90),
             90.0,
-            "100 - 10 (10 % attempts failed) = 90",
+            "100 - 10 (10 % attempts had to be repaired) = 90",
         ),
         (
             [Window(ok=90)],
@@ -109,10 +109,13 @@ def test_few_samples_are_told_and_take_nothing_from_the_system() -> None:
     score = of_system([Window(failed=FEW - 1)], vitals, USUAL)
     assert score.is_few
     assert score.value == 1.0
-    assert [each.reason for each in score.deductions] == [
-        "100 % requests failed",
-        "100 % attempts failed",
-    ]
+    assert [each.reason for each in score.deductions] == ["100 % requests failed"]
+
+
+def test_a_failure_that_no_fallback_repaired_is_taken_off_once() -> None:
+    vitals = Vitals(requests=100, failed_requests=5)
+    score = of_system([Window(ok=95, failed=5)], vitals, USUAL)
+    assert score.words == "100 - 15 (5 % requests failed) = 85"
 
 
 def test_a_provider_is_scored_over_all_of_its_deployments() -> None:

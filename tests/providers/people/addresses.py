@@ -58,6 +58,9 @@ SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     # Belongs to no team; one that exists would be asked for real.
     "deployment_id": lambda _world, _team, _user: 0,
     "tool_id": lambda _world, team, _user: a_tool(team).pk,
+    # Nobody's: what is set by hand is for operators, whatever it is about.
+    "override_id": lambda _world, _team, _user: 0,
+    "order_id": lambda _world, _team, _user: 0,
     "budget_id": lambda _world, team, _user: a_budget(team).pk,
     "conversation_id": lambda _world, team, user: a_thread(team, user).pk,
     "attachment_id": lambda _world, team, user: a_picture(team, user).pk,
