@@ -134,14 +134,6 @@ async def test_with_the_first_at_503_the_second_answers_and_both_have_records(
     assert answer.call.usage == Usage(10, 9)
 
 
-async def test_connections_are_used_again(real_engine: Engine, fake: FakeUpstream) -> None:
-    for _ in range(3):
-        await text_of(real_engine, at(fake, "ok"))
-    ports = {call.headers["Host"] for call in fake.calls}
-    assert len(fake.calls) == 3
-    assert len(ports) == 1
-
-
 async def test_a_piece_is_not_held_back_for_the_next(
     real_engine: Engine, fake: FakeUpstream
 ) -> None:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import aiohttp
 import httpx
-from aiohttp.abc import AbstractResolver, ResolveResult
-from httpx_aiohttp import AiohttpTransport
+from aiohttp.abc import AbstractResolver
 
-from providers.engine.addresses import is_exempt, is_literal, may_reach
+from providers.engine.addresses import is_literal, may_reach
 from providers.engine.errors import (
     StreamCut,
     UpstreamError,
@@ -28,11 +25,11 @@ from providers.engine.errors import (
 )
 from providers.engine.patience import Patience
 from providers.engine.routes import Deployment
+from providers.engine.upstream.pool import Idle, Pool, refused
 
 _SILENCES = (httpx.ReadTimeout, TimeoutError, aiohttp.SocketTimeoutError)
 _FAILURES = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError)
 _BROKEN = (*_SILENCES, *_FAILURES)
-_IDLE_CONNECTION_S = 90.0
 _PIECE_BYTES = 256 * 1024
 
 
@@ -62,18 +59,9 @@ class Incoming:
         return "json" in self.headers.get("content-type", "")
 
 
-@dataclass(slots=True)
-class _Pools:
-    """One loop's transports, by (local, proxy)."""
-
-    transports: dict[tuple[bool, str | None], httpx.AsyncBaseTransport] = field(
-        default_factory=dict[tuple[bool, str | None], httpx.AsyncBaseTransport]
-    )
-
-
 @dataclass(kw_only=True)
 class Upstream:
-    """Connections live as long as the loop that uses them; `aclose` in each such loop.
+    """Connections live no longer than the loop that uses them; `aclose` in each such loop.
 
     A name is resolved once and its addresses are checked before a socket is opened to them.
     Behind a proxy of the environment that is the proxy's to do: only literal addresses are
@@ -85,10 +73,11 @@ class Upstream:
     resolver: AbstractResolver | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     most_response_bytes: int = 64 * 1024 * 1024
+    idle: Idle = field(default_factory=Idle)
     local_headers: Callable[[], Mapping[str, str]] = dict
 
     def __post_init__(self) -> None:
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pools] = WeakKeyDictionary()
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
 
     @asynccontextmanager
     async def send(self, outgoing: Outgoing) -> AsyncGenerator[Incoming]:
@@ -126,9 +115,9 @@ class Upstream:
 
     async def aclose(self) -> None:
         """Close what the running loop has opened; a later request opens anew."""
-        pools = self._pools.pop(asyncio.get_running_loop(), None)
-        for transport in pools.transports.values() if pools is not None else ():
-            await transport.aclose()
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.aclose()
 
     def _more_headers(self, deployment: Deployment) -> Mapping[str, str]:
         return self.local_headers() if deployment.is_local else {}
@@ -159,77 +148,13 @@ class Upstream:
 
     def _transport_for(self, deployment: Deployment, url: httpx.URL) -> httpx.AsyncBaseTransport:
         if is_literal(url.host) and not may_reach(url.host, is_local=deployment.is_local):
-            raise _refused(deployment.name)
+            raise refused(deployment.name)
         if self.transport is not None:
             return self.transport
-        proxy = None if deployment.is_local else self._proxy_for(url)
-        pools = self._pools.setdefault(asyncio.get_running_loop(), _Pools())
-        key = (deployment.is_local, proxy)
-        if key not in pools.transports:
-            pools.transports[key] = self._new_transport(is_local=deployment.is_local, proxy=proxy)
-        return pools.transports[key]
-
-    def _new_transport(self, *, is_local: bool, proxy: str | None) -> AiohttpTransport:
-        resolver = self.resolver or aiohttp.ThreadedResolver()
-        # The proxy's own address may well be private.
-        guarded = resolver if proxy else _GuardedResolver(resolver, is_local=is_local)
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                keepalive_timeout=_IDLE_CONNECTION_S,
-                resolver=guarded,
-                ssl=_ssl_context(),
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),
-            trust_env=False,
-        )
-        return AiohttpTransport(
-            client=session,
-            verify=_ssl_context(),
-            proxy=httpx.Proxy(proxy) if proxy else None,
-        )
-
-    def _proxy_for(self, url: httpx.URL) -> str | None:
-        """Read the environment as curl does: lower case first, `no_proxy` wins."""
-        no_proxy = self._setting("no_proxy")
-        if no_proxy is not None and is_exempt(url.host, no_proxy):
-            return None
-        return self._setting(f"{url.scheme}_proxy") or self._setting("all_proxy")
-
-    def _setting(self, name: str) -> str | None:
-        return self.environ.get(name) or self.environ.get(name.upper()) or None
-
-
-class _GuardedResolver(AbstractResolver):
-    """Hands out allowed addresses only; the connector then connects to these and no others."""
-
-    def __init__(self, inner: AbstractResolver, *, is_local: bool) -> None:
-        self._inner = inner
-        self._is_local = is_local
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        if not all(may_reach(result["host"], is_local=self._is_local) for result in found):
-            raise _refused(host)
-        return found
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
-@cache
-def _ssl_context() -> ssl.SSLContext:
-    """Read the certificates once: that takes longer than many an answer."""
-    return httpx.create_ssl_context()
-
-
-def _refused(name: str) -> UpstreamMisconfigured:
-    return UpstreamMisconfigured(
-        f"{name} leads to a private address. An owner can mark the provider as local to allow it."
-    )
+        loop = asyncio.get_running_loop()
+        if loop not in self._pools:
+            self._pools[loop] = Pool(self.resolver, self.environ, self.idle)
+        return self._pools[loop].transport(url, is_local=deployment.is_local)
 
 
 def _request(outgoing: Outgoing, more: Mapping[str, str]) -> httpx.Request:
