@@ -28,14 +28,20 @@ from providers.rest.schemas import Usd, usd
 
 
 class UsageTokensOut(Schema):
-    """Inclusive buckets: cache and audio are part of input, reasoning of output."""
+    """Inclusive buckets: cache and heard audio are part of input; reasoning, speech of output."""
 
     input_tokens: int
     output_tokens: int
     cache_read_tokens: int
-    cache_write_tokens: int
+    cache_write_tokens: int = Field(description="of all writes, also those for an hour")
+    cache_write_1h_tokens: int
     reasoning_tokens: int
-    estimated: bool
+    input_audio_tokens: int
+    output_audio_tokens: int
+    server_tool_calls: int = Field(description="of tools that ran at the provider's")
+    web_searches: int = Field(description="those of them that are billed one by one")
+    estimated: bool = Field(description="we counted some of it: the provider did not say")
+    estimated_figures: list[str] = Field(description="what we counted; empty and estimated: all")
 
 
 class ToolCallOut(Schema):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.test import AsyncClient
 
 from providers import catalog, gateway, virtual_keys
+from providers.engine.usage import Usage
 from providers.ledger import budgets, check
 from providers.models import Entry, Membership, Team, TeamRole, User
 
@@ -84,6 +86,12 @@ async def test_a_whole_answer_has_its_steps_tools_usage_and_cost(key: str) -> No
         step["usage"]["input_tokens"] for step in (first, second)
     )
     assert [attempt["status"] for attempt in told["attempts"]] == ["ok", "ok"]
+
+
+async def test_every_bucket_of_usage_is_told_and_which_of_it_was_estimated(key: str) -> None:
+    told = (await post(key, ASK)).json()
+    buckets = {each.name for each in fields(Usage)}
+    assert set(told["usage"]) == set(told["steps"][0]["usage"]) == buckets
 
 
 async def test_the_books_hold_what_the_answer_says_it_cost(key: str) -> None:
