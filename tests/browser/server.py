@@ -65,17 +65,26 @@ def template(data_dir: Path) -> Iterator[str]:
 
 
 @contextmanager
-def running(template_name: str, data_dir: Path, label: str, **settings: str) -> Iterator[Server]:
-    """Run a server on a fresh copy of the template; `settings` are those of its environment."""
+def copied(template_name: str, label: str) -> Iterator[str]:
+    """Answer the name of a fresh copy of the template."""
     name = f"gaiweb_browser_{label}_{os.getpid()}"
     _execute("CREATE DATABASE {} TEMPLATE {}", name, template_name)
-    server = Server(name, data_dir, settings=settings)
     try:
-        server.start()
-        yield server
+        yield name
     finally:
-        server.stop()
         _execute("DROP DATABASE {} WITH (FORCE)", name)
+
+
+@contextmanager
+def running(template_name: str, data_dir: Path, label: str, **settings: str) -> Iterator[Server]:
+    """Run a server on a fresh copy of the template; `settings` are those of its environment."""
+    with copied(template_name, label) as name:
+        server = Server(name, data_dir, settings=settings)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 def free_port() -> int:
@@ -123,10 +132,13 @@ class Server:
             stderr=log,
         )
         log.close()
+        self.wait_until_it_answers(self.process, Path(log.name))
+
+    def wait_until_it_answers(self, process: subprocess.Popen[bytes], log: Path) -> None:
         until = time.monotonic() + START_LIMIT_S
         while not self._answers():
-            if time.monotonic() > until or self.process.poll() is not None:
-                raise RuntimeError(Path(log.name).read_text()[-3000:])
+            if time.monotonic() > until or process.poll() is not None:
+                raise RuntimeError(log.read_text()[-3000:])
             time.sleep(0.1)
 
     def stop(self) -> None:
