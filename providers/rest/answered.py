@@ -103,6 +103,7 @@ class AnswerOut(Schema):
     notices: list[NoticeOut]
     citations: list[dict[str, Any]]
     safety: list[dict[str, Any]]
+    metadata: dict[str, str] = Field(description="as it was sent")
 
 
 class ToolOut(Schema):
@@ -183,6 +184,7 @@ def body(gathered: Gathered, answer: Answer) -> dict[str, Any]:
         "notices": [asdict(notice) for notice in gathered.notices],
         "citations": gathered.citations,
         "safety": gathered.safety,
+        "metadata": dict(call.request.metadata),
     }
 
 

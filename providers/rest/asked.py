@@ -110,11 +110,12 @@ class AnswerIn(_In):
     max_output_tokens: int | None = Field(None, ge=1, description="Of each step.")
     stop: list[str] = Field(default_factory=list, description="Texts that end a step.")
     seed: int | None = None
-    metadata: dict[str, str] = Field(default_factory=dict)
+    metadata: dict[str, str] = Field(
+        default_factory=dict, description="Yours; a whole answer gives it back."
+    )
     provider_options: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="By provider or kind, put into the body as they are."
     )
-    idempotency_key: str | None = Field(None, min_length=1, max_length=255)
 
     def to_engine(self, request_id: UUID, *, stream: bool) -> engine.CompletionRequest:
         """Raise InvalidRequest."""
@@ -134,7 +135,6 @@ class AnswerIn(_In):
             response_schema=schema,
             effort=self.effort,
             stream=stream,
-            idempotency_key=self.idempotency_key,
             provider_options=self.provider_options,
             metadata=self.metadata,
             hosted_tools=tuple(each for each in self.tools if isinstance(each, str)),

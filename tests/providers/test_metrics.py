@@ -10,7 +10,9 @@ from prometheus_client import REGISTRY, generate_latest
 from providers.engine.call import AttemptRecord, AttemptStatus, Call
 from providers.engine.policy import FilterMode
 from providers.engine.ports import BreakerChange, BreakerWord, CircuitKey, Intent
+from providers.engine.request import Tool
 from providers.engine.routes import Route
+from providers.engine.tools import HostedTool, Ran, ToolStatus
 from providers.engine.usage import Usage
 from providers.metrics import MeasuredLedger, Metrics
 from tests.fakes import CALLER, MemoryLedger, a_deployment, a_request
@@ -38,14 +40,16 @@ def test_a_call_is_counted_by_how_it_ended() -> None:
     call = a_call(ok)
     metrics = Metrics()
     labels = {"provider": "counted", "model": "first"}
+    refused = {"provider": "", "model": "", "status": "budget_exceeded"}
     before = value("gai_requests_total", **labels, status="ok")
+    refused_before = value("gai_requests_total", **refused)
     metrics.attempt_ended(call, ok)
     metrics.call_ended(call, None, 0.1)
     metrics.call_ended(a_call(), "budget_exceeded", 0.1)
     assert value("gai_requests_total", **labels, status="ok") == before + 1
     assert value("gai_request_tokens_sum", **labels, type="total") == 30
     assert value("gai_cost_usd_total", **labels) > 0
-    assert value("gai_requests_total", provider="", model="", status="budget_exceeded") == 1
+    assert value("gai_requests_total", **refused) == refused_before + 1
 
 
 def test_retries_and_fallbacks_are_told_apart() -> None:
@@ -117,3 +121,20 @@ def test_what_validation_refuses_is_counted_by_the_guides_code() -> None:
     Metrics().call_ended(call, "too_many_messages", 0.1)
     Metrics().call_ended(call, "upstream_timeout", 0.1)
     assert value("gai_validation_errors_total", code="TOO_MANY_MESSAGES") == before + 1
+
+
+def test_tools_are_counted_by_how_they_ended_and_made_up_names_are_no_label() -> None:
+    async def run(given: object) -> str:
+        return str(given)
+
+    tool = HostedTool(Tool("counted", "", {}), run)
+    metrics = Metrics()
+    metrics.tool_ended(a_call(), Ran(tool, ToolStatus.OK, "42", 0.2))
+    metrics.tool_ended(a_call(), Ran(tool, ToolStatus.BROKEN, "", 0.1, KeyError("sk-canary")))
+    metrics.tool_ended(a_call(), Ran(None, ToolStatus.UNKNOWN, "sk-canary", 0.0))
+    total = "gai_tool_executions_total"
+    assert value(total, tool="counted", status="ok") == 1
+    assert value(total, tool="counted", status="broken") == 1
+    assert value(total, tool="", status="unknown") == 1
+    assert value("gai_tool_duration_seconds_count", tool="counted") == 2
+    assert "sk-canary" not in generate_latest().decode()

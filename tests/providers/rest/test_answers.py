@@ -69,9 +69,10 @@ async def streamed(answer: Any) -> str:
 
 
 async def test_a_whole_answer_has_its_steps_tools_usage_and_cost(key: str) -> None:
-    answer = await post(key, ASK)
+    answer = await post(key, {**ASK, "metadata": {"ticket": "7"}})
     told = answer.json()
     assert answer.status_code == 200, told
+    assert told["metadata"] == {"ticket": "7"}
     first, second = told["steps"]
     assert [call["name"] for call in first["tool_calls"]] == ["calculator"]
     assert first["tool_results"][0]["call_id"] == first["tool_calls"][0]["id"]
