@@ -6,6 +6,7 @@ from providers.rest.docs import api_docs
 from providers.views import costs, frame_banner, health, health_orders, settings, setup, sign_in
 from providers.views.settings import (
     budgets,
+    cache,
     keys,
     members,
     policies,
@@ -109,5 +110,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/tools/", include(_tools)),
     path("settings/keys/", include(_keys)),
     path("settings/policies/", include(_policies)),
+    path("settings/cache/", cache.cache_page, name="cache"),
+    path("settings/cache/purge/", cache.purge, name="cache_purge"),
     path("settings/members/", include(_members)),
 ]

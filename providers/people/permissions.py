@@ -29,6 +29,7 @@ class Capability(StrEnum):
     MANAGE_TEAM_KEYS = "manage the API keys of the team"
     MANAGE_TEAM_TOOLS = "manage the tools of the team"
     MANAGE_TOOLS = "manage the tools that run here"
+    MANAGE_CACHE = "see and purge the cached answers of the team"
     SEE_HEALTH = "see the health of providers"
     STEER_HEALTH = "set levels and breakers by hand"
     MANAGE_PROVIDERS = "manage providers and their keys"
@@ -50,6 +51,7 @@ _ADMIN = _MEMBER | {
     C.MANAGE_TEAM_KEYS,
     C.MANAGE_POLICY,
     C.MANAGE_TEAM_TOOLS,
+    C.MANAGE_CACHE,
 }
 _OPERATOR = frozenset({
     C.SIGNED_IN,
@@ -163,6 +165,8 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:key_revoke": C.HOLD_KEYS,
     "providers:policies": C.MANAGE_POLICY,
     "providers:policy_try": C.MANAGE_POLICY,
+    "providers:cache": C.MANAGE_CACHE,
+    "providers:cache_purge": C.MANAGE_CACHE,
     "providers:members": C.MANAGE_MEMBERS,
     "providers:member_invite": C.MANAGE_MEMBERS,
     "providers:member_role": C.MANAGE_MEMBERS,

@@ -19,6 +19,7 @@ SECTIONS = (
     ("Tools", "providers:tools"),
     ("API keys", "providers:keys"),
     ("Policy", "providers:policies"),
+    ("Cache", "providers:cache"),
     ("Members", "providers:members"),
 )
 
