@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
+from django.utils import timezone
 
-from providers.models import TeamPolicy
+from providers.models import LevelOverride, TeamPolicy
 from tests.journeys.gateway.world import Server, World, eventually
 from tests.upstream import FakeUpstream
 
@@ -73,6 +75,27 @@ def test_a_broken_provider_reduces_everybody_and_its_recovery_gives_all_back(wor
     )
     world.books.execute("DELETE FROM providers_routetarget WHERE deployment_id = %s", deployment)
     eventually(lambda: "x-gai-degradation" not in ask().headers)
+
+
+def test_at_essential_a_stream_is_the_whole_answer_in_one_piece(world: World) -> None:
+    route = world.route("ok", max_output=2000)
+    now = timezone.now()
+    LevelOverride.objects.create(
+        level="essential",
+        team=world.team,
+        reason="Drill.",
+        actor="ada",
+        expires_at=now + timedelta(minutes=15),
+    )
+    connection.close()
+    body = {"model": route, "messages": HI}
+    eventually(lambda: world.post(body).headers.get("x-gai-degradation") == "essential", 2.0)
+    chunks = list(world.client().chat.completions.create(model=route, messages=HI, stream=True))  # type: ignore[arg-type, call-overload]
+    words = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices]
+    assert [each for each in words if each] == [world.upstream.text]
+    asked = world.upstream.calls[-1]
+    assert not asked.stream
+    assert asked.body["max_tokens"] == 200
 
 
 def test_in_an_emergency_a_team_s_own_words_are_given_or_a_wait_is_named(world: World) -> None:
