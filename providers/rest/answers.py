@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
-from typing import Any
+from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.db import connections
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from ninja.utils import check_csrf
 from structlog import get_logger
-from uuid_utils.compat import uuid7
 
 from providers import gateway
 from providers.engine.call import Caller, Source
@@ -21,7 +20,7 @@ from providers.engine.events_v1 import Record, Scribe, ndjson, records, sse
 from providers.engine.request import CompletionRequest
 from providers.event_stream import EventStreamResponse
 from providers.people.permissions import Capability
-from providers.rest.answered import Gathered, ToolOut, ToolsOut, body
+from providers.rest.answered import AnswerOut, Gathered, ToolOut, ToolsOut, body
 from providers.rest.asked import AnswerIn
 from providers.rest.asker import Asker, asker_of
 
@@ -51,12 +50,12 @@ async def tools(caller: Caller) -> ToolsOut:
 
 
 async def answer(
-    request: HttpRequest, caller: Caller, asked: AnswerIn
-) -> HttpResponseBase | dict[str, Any]:
+    request: HttpRequest, caller: Caller, asked: AnswerIn, request_id: UUID
+) -> HttpResponseBase:
     """Raise EngineError before there is a status line; later it is the stream's last record."""
     accept = request.headers.get("accept", "")
     streams = _SSE in accept or _NDJSON in accept
-    wanted = asked.to_engine(uuid7(), stream=streams)
+    wanted = asked.to_engine(request_id, stream=streams)
     if not streams:
         return await _whole(wanted, caller)
     kind, render = (_SSE, sse) if _SSE in accept else (_NDJSON, ndjson)
@@ -66,12 +65,13 @@ async def answer(
     )
 
 
-async def _whole(wanted: CompletionRequest, caller: Caller) -> dict[str, Any]:
+async def _whole(wanted: CompletionRequest, caller: Caller) -> HttpResponse:
     gathered = Gathered()
     async with gateway.open_answer(wanted, caller) as opened:
         async for event in opened.events:
             gathered.add(event)
-    return body(gathered, opened)
+    told = AnswerOut.model_validate(body(gathered, opened))
+    return HttpResponse(told.model_dump_json(), content_type="application/json")
 
 
 async def _records(wanted: CompletionRequest, caller: Caller) -> AsyncGenerator[Record]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, cast
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import NinjaAPI, Query
 from ninja.errors import AuthenticationError, ValidationError
 from structlog import get_logger
+from uuid_utils.compat import uuid7
 
 from providers.engine.call import Caller
 from providers.engine.codes import row_of, shown
@@ -25,6 +26,7 @@ log = get_logger(__name__)
 
 _LONGEST_DAYS = 366
 _NO_FIELDS = frozenset({"asked", "str"})
+_REQUEST_ID = "x-request-id"
 _SIGN_IN = "Send `Authorization: Bearer gai_...` with a live key, or sign in."
 
 api = NinjaAPI(
@@ -87,9 +89,13 @@ def health(request: HttpRequest) -> HealthOut:
     auth=answers.who_asks,
     openapi_extra={"x-streams": ["text/event-stream", "application/x-ndjson"]},
 )
-async def ask(request: HttpRequest, asked: AnswerIn) -> Any:
+async def ask(request: HttpRequest, asked: AnswerIn) -> HttpResponseBase:
     caller = cast("Caller", request.auth)  # type: ignore[attr-defined] # ninja puts it there
-    return await answers.answer(request, caller, asked)
+    request_id = uuid7()
+    request.META[_REQUEST_ID] = str(request_id)
+    answered = await answers.answer(request, caller, asked, request_id)
+    answered[_REQUEST_ID] = str(request_id)
+    return answered
 
 
 @api.get(
@@ -107,8 +113,7 @@ async def tools(request: HttpRequest) -> ToolsOut:
 @api.exception_handler(EngineError)
 def _refused(request: HttpRequest, error: EngineError) -> HttpResponse:
     """Answer with the guide's code."""
-    body = {"error": asdict(shown(error))}
-    return api.create_response(request, body, status=row_of(error).status)
+    return _shown(request, error)
 
 
 @api.exception_handler(AuthenticationError)
@@ -137,6 +142,14 @@ def _path(places: Sequence[str | int]) -> str:
 @api.exception_handler(Exception)
 def _broken(request: HttpRequest, bug: Exception) -> HttpResponse:
     """Show nothing of its inside; Django's own handler would answer with a page."""
-    log.error("request_broken", path=request.path, exc_info=bug)
-    body = {"error": asdict(shown(bug))}
-    return api.create_response(request, body, status=row_of(bug).status)
+    request_id = request.META.get(_REQUEST_ID)
+    log.error("request_broken", path=request.path, request_id=request_id, exc_info=bug)
+    return _shown(request, bug)
+
+
+def _shown(request: HttpRequest, error: Exception) -> HttpResponse:
+    body = {"error": asdict(shown(error))}
+    response = api.create_response(request, body, status=row_of(error).status)
+    if _REQUEST_ID in request.META:
+        response[_REQUEST_ID] = request.META[_REQUEST_ID]
+    return response

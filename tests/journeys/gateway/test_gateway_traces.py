@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from providers import catalog
 from tests.collector import Collector, attributes
-from tests.journeys.gateway.world import Server, World, eventually
+from tests.journeys.gateway.world import PRICE, Server, World, eventually
 from tests.upstream import FakeUpstream
 
 HELLO = [{"role": "user", "content": "canary-of-the-prompt"}]
@@ -113,3 +114,40 @@ def test_a_callers_own_trace_goes_on_here_and_at_a_local_provider(
     assert root.parent_span_id.hex() == CALLERS.split("-")[2]
     sent = here.upstream.calls[-1].headers["traceparent"]
     assert sent.split("-")[1:3] == [CALLERS.split("-")[1], root.span_id.hex()]
+
+
+def test_steps_and_hosted_tools_of_an_answer_are_children_of_their_request(
+    here: World, collector: Collector
+) -> None:
+    catalog.add_provider(name="demo-traced", kind="demo")
+    targets = ["demo-traced/demo-503", "demo-traced/demo-tools"]
+    catalog.add_route(name="traced-tools", targets=targets, prices=PRICE, max_output=100)
+    connection.close()
+    eventually(lambda: "traced-tools" in here.models())
+    answer = here.post(
+        {"model": "traced-tools", "messages": HELLO, "tools": ["calculator"]},
+        path="/api/v1/answers",
+    )
+    told = answer.json()
+    assert answer.status_code == 200, told
+    request_id = answer.headers["x-request-id"]
+    assert told["id"] == request_id
+
+    tries = len(told["attempts"])
+    spans = spans_of(collector, request_id, tries + 2)
+    (root,) = [span for span in spans if span.name == "ai.generate_text"]
+    (tool,) = [span for span in spans if span.name == "execute_tool calculator"]
+    attempts = [span for span in spans if span.name.startswith("chat ")]
+    assert {span.trace_id.hex() for span in spans} == {request_id.replace("-", "")}
+    assert {span.parent_span_id for span in (tool, *attempts)} == {root.span_id}
+    assert len(attempts) == tries > 2
+    assert attributes(tool)["gen_ai.tool.name"] == "calculator"
+    # The model was asked before the tool ran, and again after it.
+    asked = sorted(span.start_time_unix_nano for span in attempts if span.name.endswith("-tools"))
+    assert asked[0] <= tool.start_time_unix_nano <= asked[-1]
+    booked = here.books.execute(
+        "SELECT count(*) FROM providers_entry WHERE reservation_id = %s", [request_id]
+    ).fetchone()
+    assert booked is not None
+    assert booked[0] > 0
+    assert "canary" not in str(spans)

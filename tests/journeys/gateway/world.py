@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -227,13 +227,17 @@ class World:
             **fields,
         )
 
-    def post(self, body: Any = None, **fields: Any) -> httpx.Response:
+    def post(
+        self,
+        body: Any = None,
+        path: str = "/v1/chat/completions",
+        headers: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> httpx.Response:
         """One request without the SDK."""
-        headers = {"authorization": f"Bearer {self.secret}"}
+        sent = {"authorization": f"Bearer {self.secret}", **(headers or {})}
         with httpx.Client(trust_env=False) as http:
-            return http.post(
-                self.server.url + "/v1/chat/completions", json=body, headers=headers, **fields
-            )
+            return http.post(self.server.url + path, json=body, headers=sent, **fields)
 
     def entries(self, number: int) -> list[tuple[Any, ...]]:
         """Wait until `number` attempts of this key are booked, in order."""

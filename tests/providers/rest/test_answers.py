@@ -160,6 +160,7 @@ async def test_a_refusal_has_a_real_status_also_for_a_stream(key: str, accept: s
     answer = await post(key, ASK, accept)
     assert answer.status_code == 429
     assert answer.json()["error"]["code"] == "QUOTA_EXCEEDED"
+    assert answer.headers["x-request-id"]
 
 
 async def test_a_tool_of_the_callers_own_ends_the_answer_with_its_call(key: str) -> None:
