@@ -54,6 +54,8 @@ class Bubble:
     reasoning: str = ""
     notices: tuple[str, ...] = ()
     retries: tuple[str, ...] = ()
+    is_cached: bool = False
+    is_degraded: bool = False
     fault: Fault | None = None
     was_stopped: bool = False
     was_cut_short: bool = False
@@ -164,6 +166,8 @@ def bubble_of(message: Message, *, is_last: bool = False) -> Bubble:
         reasoning=generation.reasoning,
         notices=_notices(generation, retries=False),
         retries=_notices(generation, retries=True),
+        is_cached=_tells(generation, NoticeKind.CACHED),
+        is_degraded=_tells(generation, NoticeKind.DEGRADED),
         fault=fault_of(generation),
         was_stopped=run.state == RunState.STOPPED,
         was_cut_short=generation.finish_reason == "length",
@@ -185,6 +189,10 @@ def _notices(generation: Generation, *, retries: bool) -> tuple[str, ...]:
         for notice in generation.notices
         if (notice["kind"] == NoticeKind.RETRY) == retries
     )
+
+
+def _tells(generation: Generation, kind: NoticeKind) -> bool:
+    return any(notice["kind"] == kind for notice in generation.notices)
 
 
 def _figures(generation: Generation) -> Figures:

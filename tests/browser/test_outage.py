@@ -171,7 +171,8 @@ def test_an_outage_is_seen_explained_survived_and_over(
         expect(banner).to_contain_text("limited to 500 tokens", timeout=40_000)
         ask(playground, "Are you there?", "practice")
         expect(final(playground)).to_contain_text("Answered by a fallback")
-        expect(final(playground)).to_contain_text("reduced mode")
+        expect(final(playground).locator(".badge").first).to_have_text("Reduced mode")
+        expect(final(playground)).to_contain_text("answers are limited to 500 tokens")
         picture(playground, "3-user-told-and-answered")
         expect(health.locator(".banners")).to_contain_text("Reduced mode since")
 

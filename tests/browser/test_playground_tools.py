@@ -143,3 +143,16 @@ def test_the_open_settings_fit_the_page(page: Page, server: Server, width: int) 
     wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
     assert not wide
     expect(page.get_by_role("button", name="Run")).to_be_in_viewport()
+
+
+def test_an_answer_from_the_cache_says_so_and_costs_nothing(page: Page, server: Server) -> None:
+    for _ in range(2):
+        open_playground(page, server)
+        open_tuning(page)
+        page.get_by_label("Temperature").fill("0")
+        ask(page, "What is kept is not asked again", "slow")
+        expect(final(page).locator(".figures")).to_contain_text("Cost")
+    answer = final(page)
+    expect(answer.locator(".badge")).to_have_text("From the cache")
+    expect(answer).to_contain_text("It cost nothing")
+    expect(answer.locator(".figures")).to_contain_text("$0.00")
