@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -294,3 +295,14 @@ async def test_results_of_parallel_calls_all_go_back(wire: Wire) -> None:
     sent = replay.sent[-1].content
     assert b"result 0" in sent
     assert b"result 1" in sent
+
+
+@every_wire
+async def test_the_address_of_an_image_is_never_fetched_by_us(wire: Wire) -> None:
+    replay = Replay(wire.kind, wire.stream)
+    image = Image("https://internal.example/secret.png")
+    said = (Message(Role.USER, (Text("What is it?"), image)),)
+    # A wire that takes no address says so; none of them goes there.
+    with suppress(EngineError):
+        await replay.events(a_request(messages=said), base_url="https://provider.example/v1")
+    assert {sent.url.host for sent in replay.sent} <= {"provider.example"}

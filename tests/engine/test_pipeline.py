@@ -255,3 +255,15 @@ async def test_usage_is_estimated_where_the_provider_did_not_say(
     call, events = await read(engine, a_request("12345"), a_route(FIRST))
     assert events[-2] == UsageReported(Usage(2, 2, estimated=True))
     assert call.usage == Usage(2, 2, estimated=True)
+
+
+async def test_a_plain_answer_has_a_time_in_all_and_a_stream_has_none(
+    engine: Engine, script: Script
+) -> None:
+    slow = a_deployment(total_timeout_s=60.0)
+    script.plays_for(slow, [TextDelta("One"), *(50.0, TextDelta(" more")) * 4, *an_answer()])
+    _, events = await read(engine, route=a_route(slow))
+    assert isinstance(events[-1], Finish)
+    script.plays_for(slow, [100.0, *an_answer()])
+    with pytest.raises(UpstreamTimeout):
+        await read(engine, a_request(stream=False), a_route(slow))

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from providers.engine.errors import UpstreamUnavailable
+from providers.engine.errors import UpstreamMisconfigured, UpstreamUnavailable
 from providers.engine.upstream import Outgoing, Upstream
 from providers.engine.upstream.pool import Idle
 from tests.fakes import a_deployment
 
+KEY = "sk-of-the-first-host"
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}"
 
 
@@ -26,6 +27,7 @@ class Host:
     accepted: int = 0
     open_now: int = 0
     url: str = ""
+    answer: bytes = ANSWER
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
@@ -33,7 +35,7 @@ class Host:
         try:
             while await reader.readuntil(b"\r\n\r\n"):
                 await self.go.wait()
-                writer.write(ANSWER)
+                writer.write(self.answer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -125,3 +127,19 @@ async def test_a_tls_handshake_that_never_ends_is_given_up_as_a_connection(proxi
         assert time.monotonic() - began < 2
         await upstream.aclose()
         await until(0, [host])
+
+
+async def test_a_redirect_is_not_followed_and_no_key_goes_to_another_host(
+    upstream: Upstream,
+) -> None:
+    async with serving(2) as (first, other):
+        first.go.set()
+        first.answer = (
+            b"HTTP/1.1 307 Elsewhere\r\nlocation: " + other.url.encode() + b"\r\n"
+            b"content-length: 0\r\n\r\n"
+        )
+        asked = Outgoing(a_deployment(base_url=first.url), "/", {"authorization": f"Bearer {KEY}"})
+        with pytest.raises(UpstreamMisconfigured):
+            await upstream.fetch(asked)
+        assert (first.accepted, other.accepted) == (1, 0)
+        await upstream.aclose()

@@ -7,7 +7,15 @@ from datetime import timedelta
 import pytest
 
 from providers.engine.call import Caller
-from providers.engine.errors import CircuitOpen, UpstreamThrottled, UpstreamUnavailable
+from providers.engine.errors import (
+    CircuitOpen,
+    CredentialRejected,
+    QuotaExhausted,
+    UpstreamError,
+    UpstreamRejected,
+    UpstreamThrottled,
+    UpstreamUnavailable,
+)
 from providers.engine.events import TextDelta
 from providers.engine.pipeline import Engine
 from providers.engine.ports import BreakerChange, BreakerLimits, BreakerWord, Forced
@@ -313,3 +321,45 @@ async def test_a_cut_in_the_middle_counts_as_a_failure(engine: Engine, script: S
     script.plays_for(FIRST, [TextDelta("Half"), DOWN])
     await fail(engine, 5)
     assert word(engine) is BreakerWord.OPEN
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UpstreamRejected("no.", status=400),
+        CredentialRejected("no.", status=401),
+        QuotaExhausted("empty.", status=429),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_an_error_of_the_4xx_family_does_not_trip_it(
+    engine: Engine, script: Script, error: UpstreamError
+) -> None:
+    script.plays_for(FIRST, [error])
+    for _ in range(20):
+        with pytest.raises(type(error)):
+            await ask(engine)
+    assert word(engine) is BreakerWord.CLOSED
+
+
+async def test_a_cancellation_does_not_trip_it(engine: Engine, script: Script) -> None:
+    script.plays_for(FIRST, [3600.0])
+    for _ in range(20):
+        asking = asyncio.create_task(ask(engine))
+        await asyncio.sleep(1)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert word(engine) is BreakerWord.CLOSED
+
+
+async def test_it_half_opens_by_the_clock_and_needs_no_request(
+    engine: Engine, script: Script
+) -> None:
+    script.plays_for(FIRST, [DOWN])
+    await fail(engine, 5)
+    await asyncio.sleep(29)
+    assert word(engine) is BreakerWord.OPEN
+    await asyncio.sleep(1)
+    assert word(engine) is BreakerWord.HALF_OPEN
+    assert len(script.opened) == 5

@@ -7,9 +7,13 @@ import pytest
 
 from providers.engine.call import Answer
 from providers.engine.errors import (
+    BudgetExceeded,
+    ContentBlocked,
     ContextTooLong,
+    EngineError,
     InvalidRequest,
     NoDeploymentAvailable,
+    UpstreamRejected,
     UpstreamThrottled,
     UpstreamUnavailable,
 )
@@ -197,3 +201,53 @@ async def test_a_slow_primary_may_not_eat_the_fallbacks_time(
     answer = await ask(engine, Route("gpt", (slow, a_deployment(2))))
     assert answer.is_fallback
     assert asyncio.get_running_loop().time() - began == pytest.approx(engine.open_timeout_s / 2)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UpstreamRejected("provider1/model1 refused the request.", status=400),
+        ContentBlocked("provider1/model1 blocked the prompt."),
+        ContextTooLong("It is too long."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_callers_400_and_a_content_block_are_not_asked_of_the_next(
+    engine: Engine, script: Script, error: EngineError
+) -> None:
+    script.plays_for(a_deployment(1), [error])
+    with pytest.raises(type(error)):
+        await ask(engine, pair())
+    assert script.opened == ["provider1/model1"]
+
+
+async def test_a_cancellation_is_not_asked_of_the_next(engine: Engine, script: Script) -> None:
+    script.plays_for(a_deployment(1), [3600.0])
+    asking = asyncio.create_task(ask(engine, pair()))
+    await asyncio.sleep(1)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert script.opened == script.closed == ["provider1/model1"]
+
+
+async def test_a_spent_budget_is_not_asked_of_the_next(script: Script, recorder: Recorder) -> None:
+    spent = an_engine(script, MemoryLedger(limit_nano=1), recorder)
+    with pytest.raises(BudgetExceeded):
+        await ask(spent, pair())
+    assert script.opened == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"stream": True}, {"stream": False}, {"response_schema": ResponseSchema()}],
+    ids=["stream", "plain", "structured"],
+)
+async def test_streams_and_structured_output_fall_back_as_plain_text_does(
+    engine: Engine, script: Script, fields: dict[str, object]
+) -> None:
+    script.plays_for(a_deployment(1), [DOWN])
+    script.plays_for(a_deployment(2), an_answer("{}"))
+    answer = await ask(engine, pair(), **fields)
+    assert answer.is_fallback
+    assert script.opened == ["provider1/model1", "provider2/model2"]
