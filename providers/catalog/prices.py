@@ -13,6 +13,7 @@ from django.utils import timezone
 from genai_prices import data_snapshot
 
 from providers.catalog.presets import address_of
+from providers.catalog.price_versions import named
 from providers.engine.usage import Price
 from providers.models import Deployment
 from providers.models import Price as PriceRow
@@ -73,8 +74,9 @@ def _published(kind: str, base_url: str, model: str, hour: datetime) -> Price | 
     if known is None:
         return None
     provider, found = known
-    version = f"genai-prices {genai_prices.__version__} {provider.id}/{found.id}"[:120]
-    return _with_tiers(found.get_prices(hour), version)
+    price = _with_tiers(found.get_prices(hour))
+    source = f"genai-prices {genai_prices.__version__}"
+    return price and named(price, source, f"{provider.id}/{found.id}")
 
 
 @lru_cache(maxsize=4096)
@@ -89,17 +91,17 @@ def _model(kind: str, base_url: str, model: str) -> tuple[Any, Any] | None:
         return None
 
 
-def _with_tiers(prices: object, version: str) -> Price | None:
+def _with_tiers(prices: object) -> Price | None:
     """One plain price for each context length at which any class changes."""
     classes = {ours: getattr(prices, theirs, None) for ours, theirs in _CLASSES.items()}
     if classes["input"] is None or classes["output"] is None:
         return None
     starts = {tier.start for price in classes.values() for tier in getattr(price, "tiers", ())}
-    tiers = tuple((start, _at(classes, start, version)) for start in sorted(starts))
-    return replace(_at(classes, -1, version), tiers=tiers)
+    tiers = tuple((start, _at(classes, start)) for start in sorted(starts))
+    return replace(_at(classes, -1), tiers=tiers)
 
 
-def _at(classes: dict[str, Any], start: int, version: str) -> Price:
+def _at(classes: dict[str, Any], start: int) -> Price:
     """Pick each class's price beyond `start` input tokens."""
 
     def of(price: Any) -> Decimal | None:
@@ -112,7 +114,7 @@ def _at(classes: dict[str, Any], start: int, version: str) -> Price:
     plain: dict[str, Any] = {name: of(price) for name, price in classes.items()}
     zero = Decimal(0)
     both = {"input": plain["input"] or zero, "output": plain["output"] or zero}
-    return Price(version=version, **{**plain, **both})
+    return Price(version="", **{**plain, **both})
 
 
 def _operators(row: PriceRow) -> Price:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Prefetch
 
+from providers.catalog import price_versions
 from providers.catalog.presets import preset_of
 from providers.catalog.prices import price_of
 from providers.catalog.traits import TRAITS, lacks_of, numbers_of, window_of
@@ -44,9 +45,10 @@ EMPTY = Catalog({}, (), {})
 
 
 def read(limits: Limits) -> Catalog:
-    """Read all of it. Sync: it asks the database."""
+    """Read all of it, and write down the prices that are new. Sync: it asks the database."""
     rows = Deployment.objects.filter(is_enabled=True, provider__is_enabled=True)
     deployments = {row.pk: deployment(row, limits) for row in rows.select_related("provider")}
+    price_versions.keep(each.price for each in deployments.values())
     targets = Prefetch("targets", RouteTarget.objects.order_by("position"))
     routes: dict[str, engine.Route] = {}
     infos: list[RouteInfo] = []

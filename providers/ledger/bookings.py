@@ -12,12 +12,17 @@ from providers.engine.usage import Usage
 
 _MOST_SMALLINT = 32_767
 _MOST_INT = 2_147_483_647
-_TOKENS = (
+_COUNTS = (
     "input_tokens",
     "output_tokens",
     "cache_read_tokens",
     "cache_write_tokens",
     "reasoning_tokens",
+    "cache_write_1h_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "web_searches",
+    "server_tool_calls",
 )
 
 
@@ -102,19 +107,21 @@ def _facts(record: AttemptRecord) -> dict[str, Any]:
 def _figures(record: AttemptRecord, cost: Cost) -> dict[str, Any]:
     price = record.deployment.price
     return {
-        **_tokens(record.usage),
+        **_counts(record.usage),
         "is_estimated": cost.is_unconfirmed
         or (record.usage is not None and record.usage.estimated),
         "is_unconfirmed": cost.is_unconfirmed,
+        "is_share": record.share_nano is not None,
         "cost_nano": cost.nano,
         "price_version": "" if price is None else _clean(price.version, 120),
     }
 
 
-def _tokens(usage: Usage | None) -> dict[str, int | None]:
+def _counts(usage: Usage | None) -> dict[str, int | Sequence[str] | None]:
     if usage is None:
         return {}
-    return {name: _at_most(getattr(usage, name), _MOST_INT) for name in _TOKENS}
+    counts = {name: _at_most(getattr(usage, name), _MOST_INT) for name in _COUNTS}
+    return {**counts, "estimated_figures": usage.estimated_figures if usage.estimated else None}
 
 
 def _clean(text: str | None, most: int) -> str:

@@ -2,7 +2,7 @@
 
 from providers.models.audit import AuditEntry
 from providers.models.cache import CachedAnswer, CachePurge
-from providers.models.catalog import Deployment, Price, Provider, Route, RouteTarget
+from providers.models.catalog import Deployment, Price, PriceVersion, Provider, Route, RouteTarget
 from providers.models.health import (
     BreakerChange,
     BreakerOrder,
@@ -49,6 +49,7 @@ __all__ = [
     "OrganisationRole",
     "Period",
     "Price",
+    "PriceVersion",
     "Probe",
     "Provider",
     "Reservation",

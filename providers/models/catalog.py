@@ -82,6 +82,20 @@ class Price(models.Model):
         return f"{self.deployment_id} from {self.effective_from:%Y-%m-%d}"
 
 
+class PriceVersion(models.Model):
+    """What an entry of the ledger was computed by, whatever has become of the source.
+
+    Written once, never edited; see `catalog/price_versions.py` for the shape of `rates`.
+    """
+
+    version = models.CharField(max_length=120, primary_key=True)
+    rates = models.JSONField()
+    first_seen_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.version
+
+
 class Route(models.Model):
     """The public model name that callers use."""
 

@@ -159,6 +159,8 @@ class Entry(models.Model):
     `cost_nano` None: unknown, and then nothing was booked. `is_unconfirmed`: booked by rule,
     nobody saw the end. `error_code` empty: it went well. `is_cached` (`attempt` 0): answered from
     the cache at no cost, by what provider and model once gave for `saved_nano`; None: no price.
+    Figures are those of the engine's `Usage`; with `is_estimated`, `estimated_figures` names what
+    we counted ourselves (empty: all of it). `is_share`: its part of a request that several made.
     """
 
     reservation = models.ForeignKey(
@@ -209,6 +211,13 @@ class Entry(models.Model):
     cache_read_tokens = models.PositiveIntegerField(null=True)
     cache_write_tokens = models.PositiveIntegerField(null=True)
     reasoning_tokens = models.PositiveIntegerField(null=True)
+    cache_write_1h_tokens = models.PositiveIntegerField(null=True)
+    input_audio_tokens = models.PositiveIntegerField(null=True)
+    output_audio_tokens = models.PositiveIntegerField(null=True)
+    web_searches = models.PositiveIntegerField(null=True)
+    server_tool_calls = models.PositiveIntegerField(null=True)
+    estimated_figures = ArrayField(models.CharField(max_length=40), null=True)
+    is_share = models.BooleanField(default=False, db_default=False)
     is_estimated = models.BooleanField(default=False)
     is_unconfirmed = models.BooleanField(default=False)
     cost_nano = models.BigIntegerField(null=True)

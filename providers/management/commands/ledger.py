@@ -1,33 +1,121 @@
-"""`manage.py ledger check`: do the counters say what the rows say?"""
+"""`manage.py ledger`: do the counters say what the rows say, and the rows what prices say?"""
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import CommandError
 
-from providers.ledger import check
+from providers.engine.usage import dollars
+from providers.ledger import check, recompute
+from providers.ledger.money import usd
+from providers.ledger.recompute import COUNTS, Recomputed, Verdict
+from providers.management.command import ScriptCommand
+from providers.models import Reservation
+
+DIFFERENT, CANNOT_TELL = 1, 2
 
 
-class Command(BaseCommand):
-    help = "Compare the ledger's counters with its rows. Exit code 1: they differ."
+class Command(ScriptCommand):
+    help = "Look after the ledger."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True)
-        one = verbs.add_parser("check", help="compare every window; changes nothing")
-        one.add_argument("--json", action="store_true", help="answer as JSON")
+    def add_actions(self, actions: Any) -> None:
+        self.action(
+            actions, "check", "compare every window with its rows; exit code 1: they differ"
+        )
+        again = self.action(
+            actions,
+            "recompute",
+            "compute each entry of a request again from its usage and its price;"
+            f" exit code {DIFFERENT}: one differs, {CANNOT_TELL}: a price is not known any more",
+        )
+        _takes_id(again)
 
     def handle(self, **options: Any) -> None:
+        {"check": self._check, "recompute": self._recompute}[options["action"]](options)
+
+    def _check(self, options: Mapping[str, Any]) -> None:
         result = check.run()
-        if options["json"]:
-            self.stdout.write(json.dumps({"is_clean": result.is_clean, **asdict(result)}))
-        else:
-            self.stdout.write(_in_words(result))
+        self.answer(options, {"is_clean": result.is_clean, **asdict(result)}, _in_words(result))
         if not result.is_clean:
-            raise SystemExit(1)
+            raise SystemExit(DIFFERENT)
+
+    def _recompute(self, options: Mapping[str, Any]) -> None:
+        request_id = _read_id(options["id"])
+        found = recompute.of_request(request_id)
+        if not found:
+            raise CommandError(_why_nothing(request_id))
+        verdicts = {one.verdict for one in found}
+        facts = {
+            "request_id": str(request_id),
+            "is_same": not verdicts & {Verdict.DIFFERS, Verdict.PRICE_UNKNOWN},
+            "entries": [_facts(one) for one in found],
+        }
+        self.answer(options, facts, "\n".join(_line(one) for one in found))
+        if Verdict.DIFFERS in verdicts:
+            raise SystemExit(DIFFERENT)
+        if Verdict.PRICE_UNKNOWN in verdicts:
+            raise SystemExit(CANNOT_TELL)
+
+
+def _takes_id(parser: ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="the request's: x-request-id, or chatcmpl-...")
+
+
+def _read_id(text: str) -> UUID:
+    try:
+        return UUID(text.strip().removeprefix("chatcmpl-"))
+    except ValueError:
+        raise CommandError(
+            f"ID: {text[:80]!r} is no request id. It is the header x-request-id of an answer."
+        ) from None
+
+
+def _why_nothing(request_id: UUID) -> str:
+    hold = Reservation.objects.filter(pk=request_id).first()
+    if hold is None:
+        return f"ID: there is no request {request_id} in the ledger."
+    if hold.settled_at is None:
+        return f"{request_id} is in flight: {usd(hold.held_nano)} are held, nothing is booked yet."
+    return f"Nothing of {request_id} was sent to a provider: its hold was released, no cost."
+
+
+def _facts(one: Recomputed) -> dict[str, Any]:
+    entry = one.entry
+    return {
+        "request_id": str(entry.reservation_id),
+        "attempt": entry.attempt,
+        "status": entry.status,
+        "verdict": one.verdict,
+        "booked_usd": dollars(one.booked_nano),
+        "computed_usd": dollars(one.computed_nano),
+        "price_version": entry.price_version or None,
+        "is_estimated": entry.is_estimated,
+        "is_unconfirmed": entry.is_unconfirmed,
+        "usage": {name: getattr(entry, name) for name in COUNTS},
+    }
+
+
+def _line(one: Recomputed) -> str:
+    entry = one.entry
+    what = f"{entry.reservation_id} attempt {entry.attempt} ({entry.status})"
+    booked, computed = (
+        f"${dollars(nano)}" if nano is not None else "unknown"
+        for nano in (one.booked_nano, one.computed_nano)
+    )
+    by = f" by {entry.price_version!r}" if entry.price_version else ""
+    words = {
+        Verdict.SAME: f"the same: {booked}{by}.",
+        Verdict.SHARE: f"{booked}, its share of a request of several; alone {computed}{by}.",
+        Verdict.BY_RULE: f"{booked}, booked by rule and unconfirmed; {computed} was held.",
+        Verdict.DIFFERS: f"DIFFERS: booked {booked}, computed {computed}{by}.",
+        Verdict.PRICE_UNKNOWN: f"booked {booked}; the price{by} is not known here any more.",
+    }
+    return f"{what}: {words[one.verdict]}"
 
 
 def _in_words(result: check.CheckResult) -> str:
