@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from providers.rest.docs import api_docs
 from providers.views import costs, frame_banner, health, health_orders, settings, setup, sign_in
 from providers.views.settings import (
+    audit,
     budgets,
     cache,
     keys,
@@ -99,6 +100,12 @@ _policies = [
     path("try/", policies.try_policy, name="policy_try"),
 ]
 
+_audit = [
+    path("", audit.audit_page, name="audit"),
+    path("entries.csv", audit.audit_csv, name="audit_csv"),
+    path("chain/", audit.audit_chain, name="audit_chain"),
+]
+
 urlpatterns: list[URLPattern | URLResolver] = [
     *_people,
     *_operator,
@@ -113,4 +120,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/cache/", cache.cache_page, name="cache"),
     path("settings/cache/purge/", cache.purge, name="cache_purge"),
     path("settings/members/", include(_members)),
+    path("settings/audit/", include(_audit)),
 ]

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.db import transaction
 
-from providers import credentials
+from providers import audit, credentials
 from providers.catalog.faults import CatalogError
 from providers.catalog.presets import address_of, preset_of
 from providers.engine.presets import PRESETS, choices, kind_of
@@ -35,12 +35,15 @@ def add_provider(
     wanted = _drafted(name, kind, base_url, is_local=is_local)
     with transaction.atomic():
         provider = Provider.objects.select_for_update().filter(name=name).first()
+        before = _told(provider) if provider is not None else None
         if provider is not None:
             _refuse_unsuitable(provider, wanted, secret)
             _bring(provider, wanted)
         else:
             provider = wanted
         provider.save()
+        deed = "provider.made" if before is None else "provider.changed"
+        audit.write_change(by, deed, name, before, _told(provider))
         if secret is not None:
             _check_secret(secret)
             credentials.replace(provider=provider, secret=secret.strip(), by=by)
@@ -60,33 +63,47 @@ def draft(*, kind: str, base_url: str, is_local: bool) -> Provider:
     return provider
 
 
-def set_enabled(provider: Provider, *, is_enabled: bool) -> None:
+@transaction.atomic
+def set_enabled(provider: Provider, *, is_enabled: bool, by: User | None = None) -> None:
     """Switch it on or off; a disabled one keeps its rows and its history, and takes no prompt."""
     if provider.from_environment:
         raise CatalogError(
             f"{provider.name} comes from the environment; remove its key there.", field="name"
         )
+    before = _told(provider)
     provider.is_enabled = is_enabled
     provider.save(update_fields=["is_enabled"])
+    audit.write_change(by, "provider.switched", provider.name, before, _told(provider))
 
 
-def set_faults(provider: Provider, *, has_faults: bool) -> None:
+@transaction.atomic
+def set_faults(provider: Provider, *, has_faults: bool, by: User | None = None) -> None:
     """Let the demo's faulty models fail, or answer as `demo` does; every process hears of it."""
     if provider.kind != "demo":
         raise CatalogError(
             f"{provider.name} fails by itself; only the demo does so to order.", field="kind"
         )
+    before = {"has_faults": provider.has_faults}
     provider.has_faults = has_faults
     provider.save(update_fields=["has_faults"])
+    after = {"has_faults": has_faults}
+    audit.write_change(by, "provider.faults", provider.name, before, after)
 
 
-def remove_provider(provider: Provider) -> None:
+@transaction.atomic
+def remove_provider(provider: Provider, *, by: User | None = None) -> None:
     """Its deployments, credentials and places on routes go with it; the ledger keeps its names."""
     if provider.from_environment:
         raise CatalogError(
             f"{provider.name} comes from the environment; remove its key there.", field="name"
         )
+    audit.write(by, "provider.removed", provider.name, before=_told(provider))
     provider.delete()
+
+
+def _told(provider: Provider) -> audit.Facts:
+    names = ("kind", "preset", "base_url", "is_local", "is_enabled")
+    return {name: getattr(provider, name) for name in names}
 
 
 def _drafted(name: str, choice: str, base_url: str, *, is_local: bool) -> Provider:

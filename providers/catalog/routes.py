@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from providers import audit
 from providers.catalog.faults import CatalogError
-from providers.models import Deployment, Price, Provider, Route, RouteTarget
+from providers.models import Deployment, Price, Provider, Route, RouteTarget, User
 
 DEMO = "demo"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,119}")
@@ -34,6 +35,7 @@ def add_route(
     prices: OwnPrice | None = None,
     max_output: int | None = None,
     weights: Sequence[float | None] | None = None,
+    by: User | None = None,
 ) -> Route:
     """Make the route, or give an existing one these targets, in this order.
 
@@ -47,21 +49,26 @@ def add_route(
         )
     _check_numbers(prices, max_output)
     with transaction.atomic():
-        route, _ = Route.objects.select_for_update().get_or_create(name=name)
+        route, is_new = Route.objects.select_for_update().get_or_create(name=name)
+        before = None if is_new else _told(route)
         if not route.is_enabled:
             route.is_enabled = True
             route.save(update_fields=["is_enabled"])
-        deployments = [_deployment(target, max_output) for target in targets]
+        deployments = [_deployment(target, max_output, by) for target in targets]
         if not deployments or len(set(deployments)) != len(deployments):
             raise CatalogError("A route needs targets, each of them once.", field="to")
         set_targets(route, deployments, _checked(weights, len(deployments)))
+        audit.write_change(
+            by, "route.made" if is_new else "route.changed", name, before, _told(route)
+        )
         if prices is not None:
             for deployment in deployments:
-                set_price(deployment, prices)
+                set_price(deployment, prices, by)
     return route
 
 
-def set_price(deployment: Deployment, price: OwnPrice) -> None:
+@transaction.atomic
+def set_price(deployment: Deployment, price: OwnPrice, by: User | None = None) -> None:
     """Add a price from now on, unless it is the one in force. Raises CatalogError."""
     _check_numbers(price, None)
     newest = deployment.prices.order_by("-effective_from", "-pk").first()
@@ -70,23 +77,48 @@ def set_price(deployment: Deployment, price: OwnPrice) -> None:
     Price.objects.create(
         deployment=deployment, input_usd=price.input_usd, output_usd=price.output_usd
     )
+    before = {"input_usd": newest.input_usd, "output_usd": newest.output_usd} if newest else None
+    after = {"input_usd": price.input_usd, "output_usd": price.output_usd}
+    audit.write_change(by, "price.set", deployment.named, _in_text(before), _in_text(after))
 
 
-def set_max_output(deployment: Deployment, tokens: int) -> None:
+@transaction.atomic
+def set_max_output(deployment: Deployment, tokens: int, by: User | None = None) -> None:
     """Bound its answers, and with them the worst case that budgets hold. Raises CatalogError."""
     _check_numbers(None, tokens)
     if deployment.max_output_tokens != tokens:
+        before = {"max_output_tokens": deployment.max_output_tokens}
         deployment.max_output_tokens = tokens
         deployment.save(update_fields=["max_output_tokens"])
+        after = {"max_output_tokens": tokens}
+        audit.write(by, "deployment.changed", deployment.named, before=before, after=after)
 
 
-def set_enabled(route: Route, *, is_enabled: bool) -> None:
+@transaction.atomic
+def set_enabled(route: Route, *, is_enabled: bool, by: User | None = None) -> None:
+    before = _told(route)
     route.is_enabled = is_enabled
     route.save(update_fields=["is_enabled"])
+    audit.write_change(by, "route.switched", route.name, before, _told(route))
 
 
-def remove_route(route: Route) -> None:
+@transaction.atomic
+def remove_route(route: Route, *, by: User | None = None) -> None:
+    audit.write(by, "route.removed", route.name, before=_told(route))
     route.delete()
+
+
+def _told(route: Route) -> audit.Facts:
+    targets = route.targets.select_related("deployment__provider").order_by("position")
+    return {
+        "is_enabled": route.is_enabled,
+        "targets": [target.deployment.named for target in targets],
+        "weights": [target.weight for target in targets],
+    }
+
+
+def _in_text(prices: dict[str, Decimal] | None) -> audit.Facts | None:
+    return prices and {name: f"{usd.normalize():f}" for name, usd in prices.items()}
 
 
 def _check_numbers(prices: OwnPrice | None, max_output: int | None) -> None:
@@ -102,7 +134,7 @@ def _check_numbers(prices: OwnPrice | None, max_output: int | None) -> None:
         raise CatalogError("The longest answer is 1 to 10,000,000 tokens.", field="max_output")
 
 
-def _deployment(target: str, max_output: int | None) -> Deployment:
+def _deployment(target: str, max_output: int | None, by: User | None) -> Deployment:
     provider_name, slash, model = target.strip().partition("/")
     if not slash or not 0 < len(model) <= _LONGEST_MODEL or not model.isprintable():
         raise CatalogError(f"{target!r} is not PROVIDER/MODEL.", field="to")
@@ -116,7 +148,7 @@ def _deployment(target: str, max_output: int | None) -> Deployment:
         )
     deployment, _ = Deployment.objects.get_or_create(provider=provider, model=model)
     if max_output is not None:
-        set_max_output(deployment, max_output)
+        set_max_output(deployment, max_output, by)
     return deployment
 
 
@@ -151,8 +183,8 @@ def _checked(weights: Sequence[float | None] | None, targets: int) -> Sequence[f
     return weights
 
 
-def lead_demo_route(provider: Provider) -> Route:
+def lead_demo_route(provider: Provider, by: User | None = None) -> Route:
     """Give a demo provider its route: `demo`, unless that leads elsewhere already."""
     taken = RouteTarget.objects.filter(route__name=DEMO).exclude(deployment__provider=provider)
     name = provider.name if taken.exists() else DEMO
-    return add_route(name=name, targets=[f"{provider.name}/{DEMO}"])
+    return add_route(name=name, targets=[f"{provider.name}/{DEMO}"], by=by)

@@ -16,7 +16,7 @@ from providers.catalog.routes import OwnPrice, add_route, set_max_output, set_pr
 from providers.catalog.traits import set_traits
 from providers.engine.routes import Ability
 from providers.engine.usage import Price
-from providers.models import Deployment, Provider, Route
+from providers.models import Deployment, Provider, Route, User
 from providers.models import Price as PriceRow
 
 
@@ -50,7 +50,7 @@ class TargetFault(CatalogError):
         self.position = position
 
 
-def save_route(*, name: str, targets: Sequence[Target]) -> Route:
+def save_route(*, name: str, targets: Sequence[Target], by: User | None = None) -> Route:
     """Make the route, or give an existing one these targets. Raises CatalogError, TargetFault."""
     _refuse_doubles(targets)
     with transaction.atomic():
@@ -58,25 +58,26 @@ def save_route(*, name: str, targets: Sequence[Target]) -> Route:
             name=name,
             targets=[target.name for target in targets],
             weights=[target.weight for target in targets],
+            by=by,
         )
         rows = route.targets.select_related("deployment").order_by("position")
         for position, (row, target) in enumerate(zip(rows, targets, strict=True)):
             try:
-                _apply(row.deployment, target)
+                _apply(row.deployment, target, by)
             except CatalogError as fault:
                 raise TargetFault(fault.message, field=fault.field, position=position) from None
     return route
 
 
-def _apply(deployment: Deployment, target: Target) -> None:
+def _apply(deployment: Deployment, target: Target, by: User | None) -> None:
     if (target.input_usd is None) != (target.output_usd is None):
         missing = "input_price" if target.input_usd is None else "output_price"
         raise CatalogError("Give both prices, or none.", field=missing)
     if target.input_usd is not None and target.output_usd is not None:
-        set_price(deployment, OwnPrice(target.input_usd, target.output_usd))
+        set_price(deployment, OwnPrice(target.input_usd, target.output_usd), by)
     if target.max_output is not None:
-        set_max_output(deployment, target.max_output)
-    set_traits(deployment, target.numbers, target.lacks)
+        set_max_output(deployment, target.max_output, by)
+    set_traits(deployment, target.numbers, target.lacks, by)
 
 
 def _refuse_doubles(targets: Sequence[Target]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.db import transaction
+
+from providers import audit
 from providers.catalog.faults import CatalogError
 from providers.catalog.presets import address_of
 from providers.catalog.prices import published_window
 from providers.engine.needs import PLAIN
 from providers.engine.routes import Ability
-from providers.models import Deployment
+from providers.models import Deployment, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +39,19 @@ TRAITS: Mapping[str, Trait] = {
 }
 
 
+@transaction.atomic
 def set_traits(
     deployment: Deployment,
     numbers: Mapping[str, float | None],
     lacks: frozenset[Ability] | None = None,
+    by: User | None = None,
 ) -> None:
     """Set the numbers that are named; None: the default again. `lacks` None: as it was.
 
     Raises CatalogError.
     """
     changed = []
+    before = _told(deployment)
     for name, value in numbers.items():
         _check(name, value)
         if getattr(deployment, name) != value:
@@ -56,6 +62,11 @@ def set_traits(
         changed.append("lacks")
     if changed:
         deployment.save(update_fields=changed)
+        audit.write_change(by, "deployment.changed", deployment.named, before, _told(deployment))
+
+
+def _told(deployment: Deployment) -> audit.Facts:
+    return {name: getattr(deployment, name) for name in (*TRAITS, "lacks")}
 
 
 def abilities(text: str) -> frozenset[Ability]:

@@ -123,16 +123,17 @@ def connect(wanted: Connection, by: User | None = None) -> Route:
             secret=wanted.secret.strip() or None,
             by=by,
         )
-        return _route(provider, wanted)
+        return _route(provider, wanted, by)
 
 
-def _route(provider: Provider, wanted: Connection) -> Route:
+def _route(provider: Provider, wanted: Connection, by: User | None) -> Route:
     if provider.kind == "demo":
-        return lead_demo_route(provider)
+        return lead_demo_route(provider, by)
     model = wanted.model.strip() or wanted.vendor.model
     if not model:
         raise CatalogError("Name the model that prompts go to first.", field="model")
-    return add_route(name=model, targets=[f"{provider.name}/{model}"], prices=wanted.prices)
+    targets = [f"{provider.name}/{model}"]
+    return add_route(name=model, targets=targets, prices=wanted.prices, by=by)
 
 
 def _name(vendor: Vendor, address: str) -> str:

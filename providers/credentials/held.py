@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
+from providers import audit
 from providers.credentials import ring
 from providers.credentials.envelope import Binding, Envelope, seal
 from providers.models import Credential, Provider, Team, User
@@ -11,6 +14,7 @@ _HINT_CHARACTERS = 4
 _SHORTEST_HINTED = 16
 
 
+@transaction.atomic
 def replace(
     *,
     provider: Provider,
@@ -37,11 +41,19 @@ def replace(
             "created_by": by,
         },
     )
+    audit.write(by, "credential.saved", provider.name, after=_told(credential))
     return credential
 
 
-def remove(credential: Credential) -> None:
+@transaction.atomic
+def remove(credential: Credential, *, by: User | None = None) -> None:
+    audit.write(by, "credential.removed", credential.provider.name, before=_told(credential))
     credential.delete()
+
+
+def _told(credential: Credential) -> audit.Facts:
+    holder = credential.user or credential.team or "organisation"
+    return {"holder": str(holder), "hint": credential.hint}
 
 
 def hint(secret: str) -> str:

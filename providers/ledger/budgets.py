@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from django.db import connection, transaction
 from django.utils import timezone
 
+from providers import audit
 from providers.ledger.money import to_nano
 from providers.models import Budget, Organisation, Period, Scope, Team, User, VirtualKey
 
@@ -62,6 +63,7 @@ def set_budget(
     period: str,
     is_hard: bool,
     time_zone: str | None = None,
+    by: User | None = None,
 ) -> Budget:
     """Make or change the budget of this scope and period; repeating it changes nothing.
 
@@ -75,17 +77,22 @@ def set_budget(
     _refuse_nonsense(limit_usd, period, zone)
     values = {"limit_nano": to_nano(limit_usd), "time_zone": zone, "is_hard": is_hard}
     with transaction.atomic():
-        budget, _ = Budget.objects.update_or_create(
+        known = Budget.objects.filter(scope=scope.scope, period=period, **scope.columns).first()
+        budget, is_new = Budget.objects.update_or_create(
             values, None, scope=scope.scope, period=period, **scope.columns
         )
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT ledger_open_windows(ARRAY[%s]::bigint[], %s)", [budget.pk, timezone.now()]
             )
+        deed = "budget.made" if is_new else "budget.changed"
+        audit.write_change(by, deed, _name(budget), _told(known) if known else None, _told(budget))
     return budget
 
 
-def change_budget(budget: Budget, *, limit_usd: Decimal, is_hard: bool) -> Budget:
+def change_budget(
+    budget: Budget, *, limit_usd: Decimal, is_hard: bool, by: User | None = None
+) -> Budget:
     """Give it another limit or another manner; what it binds and its time zone stay."""
     owner_id = budget.team_id or budget.user_id or budget.key_id
     return set_budget(
@@ -94,12 +101,28 @@ def change_budget(budget: Budget, *, limit_usd: Decimal, is_hard: bool) -> Budge
         period=budget.period,
         is_hard=is_hard,
         time_zone=budget.time_zone,
+        by=by,
     )
 
 
-def remove_budget(budget: Budget) -> None:
+@transaction.atomic
+def remove_budget(budget: Budget, *, by: User | None = None) -> None:
     """Take it out of force with its windows; what was spent stays in the entries."""
+    audit.write(by, "budget.removed", _name(budget), before=_told(budget))
     budget.delete()
+
+
+def _name(budget: Budget) -> str:
+    owner = budget.team or budget.user or budget.key
+    return f"{owner or 'the organisation'}, {budget.period}"
+
+
+def _told(budget: Budget) -> audit.Facts:
+    return {
+        "limit_nano_usd": budget.limit_nano,
+        "is_hard": budget.is_hard,
+        "time_zone": budget.time_zone,
+    }
 
 
 def _refuse_nonsense(limit_usd: Decimal, period: str, time_zone: str) -> None:

@@ -61,6 +61,11 @@ class Deployment(models.Model):
     def __str__(self) -> str:
         return f"{self.provider_id}/{self.model}"
 
+    @property
+    def named(self) -> str:
+        """As a route's target is written."""
+        return f"{self.provider.name}/{self.model}"
+
 
 class Price(models.Model):
     """Set by an operator; the newest row whose time has come wins over the published prices.

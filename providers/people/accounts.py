@@ -10,6 +10,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
 
+from providers import audit
 from providers.models import (
     Membership,
     Organisation,
@@ -59,6 +60,9 @@ def bootstrap(*, email: str, password: str, team: str = FIRST_TEAM) -> Bootstrap
         Membership.objects.update_or_create(
             team=home, user=owner, defaults={"role": TeamRole.ADMIN}
         )
+        if is_new:
+            told = {"role": OrganisationRole.OWNER}
+            audit.write(None, "member.role", f"{email} in {home.slug}", after=told)
     return Bootstrapped(owner, home, is_new)
 
 
@@ -85,8 +89,10 @@ def accept_setup(link: SetupLink, *, email: str, password: str) -> User:
         return bootstrap(email=email, password=password).owner
 
 
-def password_link(user: User) -> str:
+@transaction.atomic
+def password_link(user: User, by: User | None = None) -> str:
     """Path of a one-time link with which that person sets a password; older ones stop working."""
+    audit.write(by, "link.made", user.email)
     return reverse("providers:invitation", args=[links.issue(user)])
 
 
@@ -104,6 +110,7 @@ def accept_invitation(link: SetupLink, *, password: str) -> User:
             raise PeopleError("This link was used already. Sign in, or ask for a new one.")
         user.set_password(password)
         user.save(update_fields=["password"])
+        audit.write(user, "link.used", user.email)
     return user
 
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
+from providers import audit, virtual_keys
 from providers.models import (
     Membership,
     OrganisationRole,
     Team,
     TeamRole,
     User,
-    VirtualKey,
 )
 from providers.people import accounts
 from providers.people.errors import PeopleError
@@ -55,8 +54,10 @@ def add_member(*, email: str, team: Team, role: str, by: Standing | None = None)
             email=email, defaults={"password": make_password(None)}
         )
         membership, is_new = Membership.objects.get_or_create(team=team, user=user)
+        if is_new:
+            audit.write(_who(by), "member.added", _named(membership), after={"role": role})
         change_role(membership, role, by=by)
-        link = None if user.has_usable_password() else accounts.password_link(user)
+        link = None if user.has_usable_password() else accounts.password_link(user, by=_who(by))
     return Added(membership, is_new, link)
 
 
@@ -75,6 +76,7 @@ def change_role(membership: Membership, role: str, *, by: Standing | None = None
     user = membership.user
     if by is not None and not may_change(membership, by):
         raise PeopleError(f"Only an owner changes the role of an {user.role}.", field="role")
+    before = {"role": role_of(membership)}
     over_all = role if role in _TEAM_ROLE_OF else OrganisationRole.NONE
     with transaction.atomic():
         if user.role != over_all:
@@ -83,7 +85,9 @@ def change_role(membership: Membership, role: str, *, by: Standing | None = None
         membership.role = _TEAM_ROLE_OF.get(OrganisationRole(over_all), role)
         membership.save(update_fields=["role"])
         if Capability.HOLD_KEYS not in TEAM_ROLES[membership.role]:
-            _revoke_keys(user, membership.team)
+            virtual_keys.revoke_all(user, membership.team, by=_who(by))
+        after = {"role": role_of(membership)}
+        audit.write_change(_who(by), "member.role", _named(membership), before, after)
 
 
 def remove_member(membership: Membership, *, by: Standing | None = None) -> None:
@@ -99,7 +103,9 @@ def remove_member(membership: Membership, *, by: Standing | None = None) -> None
     if user.role == OrganisationRole.OWNER and not others.exists():
         raise PeopleError("An owner stays in one team at least. Change the role first.")
     with transaction.atomic():
-        _revoke_keys(user, team)
+        virtual_keys.revoke_all(user, team, by=_who(by))
+        told = {"role": role_of(membership)}
+        audit.write(_who(by), "member.removed", _named(membership), before=told)
         membership.delete()
         User.objects.filter(pk=user.pk, active_team=team).update(active_team=None)
 
@@ -113,7 +119,7 @@ def new_link(membership: Membership, *, by: Standing | None = None) -> str:
     _check_team(membership.team, by)
     if by is not None and not may_link(membership, by):
         raise PeopleError("Only an owner makes a link that replaces a password.")
-    return accounts.password_link(membership.user)
+    return accounts.password_link(membership.user, by=_who(by))
 
 
 def may_link(membership: Membership, by: Standing) -> bool:
@@ -162,6 +168,9 @@ def _keep_an_owner(user: User) -> None:
         )
 
 
-def _revoke_keys(user: User, team: Team) -> None:
-    live = VirtualKey.objects.filter(user=user, team=team, revoked_at=None)
-    live.update(revoked_at=timezone.now())
+def _who(by: Standing | None) -> User | None:
+    return None if by is None else by.user
+
+
+def _named(membership: Membership) -> str:
+    return f"{membership.user.email} in {membership.team.slug}"

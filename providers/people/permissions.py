@@ -37,6 +37,7 @@ class Capability(StrEnum):
     SEE_ALL_COSTS = "see the costs of every team"
     MANAGE_BUDGETS = "set budgets"
     MANAGE_PEOPLE = "manage teams and everybody's roles"
+    SEE_AUDIT = "read the audit log"
     USE_ADMIN = "use the database admin"
 
 
@@ -63,6 +64,7 @@ _OPERATOR = frozenset({
     C.MANAGE_ROUTES,
     C.MANAGE_TEAM_TOOLS,
     C.MANAGE_TOOLS,
+    C.SEE_AUDIT,
 })
 
 TEAM_ROLES: Mapping[str, frozenset[Capability]] = MappingProxyType({
@@ -174,6 +176,9 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:member_link": C.MANAGE_MEMBERS,
     "providers:team_new": C.MANAGE_PEOPLE,
     "providers:team_rename": C.MANAGE_PEOPLE,
+    "providers:audit": C.SEE_AUDIT,
+    "providers:audit_csv": C.SEE_AUDIT,
+    "providers:audit_chain": C.SEE_AUDIT,
     # Django's own admin
     "admin:*": C.USE_ADMIN,
 })

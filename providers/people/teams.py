@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.utils.text import slugify
 
+from providers import audit
 from providers.models import Team, User
 from providers.people.errors import PeopleError
 from providers.people.standing import standing_of_user
@@ -26,15 +28,21 @@ def ensure_team(name: str) -> Team:
     return _named(name) or create_team(name)
 
 
-def create_team(name: str) -> Team:
+@transaction.atomic
+def create_team(name: str, by: User | None = None) -> Team:
     name = _clean(name)
-    return Team.objects.create(name=name, slug=_free_slug(name))
+    team = Team.objects.create(name=name, slug=_free_slug(name))
+    audit.write(by, "team.made", team.slug, after={"name": name})
+    return team
 
 
-def rename_team(team: Team, name: str) -> None:
+@transaction.atomic
+def rename_team(team: Team, name: str, by: User | None = None) -> None:
     """Change the name that people read; the slug stays, scripts use it."""
+    before = {"name": team.name}
     team.name = _clean(name, but=team)
     team.save(update_fields=["name"])
+    audit.write_change(by, "team.renamed", team.slug, before, {"name": team.name})
 
 
 def choose_team(user: User, team_id: int) -> Team:

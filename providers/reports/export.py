@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
-from io import StringIO
 from typing import Any
 
 from django.db import connection
 
 from providers.engine.usage import NANO_PER_USD
+from providers.reports.csv_text import csv_text
 from providers.reports.spending import IN_SPAN, VISIBLE, Span, Viewer, arguments_of
 
 COLUMNS = (
@@ -62,27 +61,14 @@ def csv_pieces(span: Span, viewer: Viewer) -> Iterator[str]:
     them, no connection and no transaction: an async view may take each in another thread. An
     empty cell is unknown. Times are UTC.
     """
-    yield _text([COLUMNS])
+    yield csv_text([COLUMNS])
     after: dict[str, Any] = {"after_at": None, "after_id": None}
     while True:
         with connection.cursor() as cursor:
             cursor.execute(_ROWS, {**arguments_of(span, viewer), **after})
             rows = cursor.fetchall()
         if rows:
-            yield _text([[_cell(value) for value in row[2:]] for row in rows])
+            yield csv_text(row[2:] for row in rows)
         if len(rows) < _PAGE:
             return
         after = {"after_at": rows[-1][0], "after_id": rows[-1][1]}
-
-
-def _text(rows: Any) -> str:
-    out = StringIO()
-    csv.writer(out).writerows(rows)
-    return out.getvalue()
-
-
-def _cell(value: object) -> object:
-    """Keep a spreadsheet from taking somebody's route name for a formula."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -20,6 +18,7 @@ from providers.reports.cost_chart import EXAMPLE, CostChart, cost_chart
 from providers.reports.periods import Period, PeriodError
 from providers.reports.spending import Group, GroupSpend, Spending, Viewer
 from providers.reports.viewers import viewer_of
+from providers.views.csv_response import csv_response
 
 ROWS = 100
 
@@ -86,25 +85,8 @@ def costs_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         period = periods.chosen(request.GET, zone=periods.reporting_zone(), now=timezone.now())
     except PeriodError as fault:
         return HttpResponse(str(fault), status=422, content_type="text/plain; charset=utf-8")
-    return StreamingHttpResponse(
-        _pieces(export.csv_pieces(period.span, viewer_of(standing_of(request)))),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": (
-                f'attachment; filename="costs-{period.span.first}-to-{period.span.last}.csv"'
-            ),
-        },
-    )
-
-
-async def _pieces(pieces: Iterator[str]) -> AsyncIterator[bytes]:
-    """Take each from a thread, so that the loop never waits for the database."""
-    while (piece := await sync_to_async(_next)(pieces)) is not None:
-        yield piece.encode()
-
-
-def _next(pieces: Iterator[str]) -> str | None:
-    return next(pieces, None)
+    name = f"costs-{period.span.first}-to-{period.span.last}.csv"
+    return csv_response(export.csv_pieces(period.span, viewer_of(standing_of(request))), name)
 
 
 def _page(standing: Standing, query: QueryDict) -> CostPage:

@@ -152,6 +152,7 @@ def guard_rail(request: HttpRequest) -> HttpResponse:
                 limit_usd=form.cleaned_data["limit"],
                 period="month",
                 is_hard=form.cleaned_data["is_hard"],
+                by=standing_of(request).user,
             )
         except InvalidBudget as fault:
             form.refuse(fault.field, fault.message)

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from providers import audit
 from providers.models import Membership, OrganisationRole, Team, TeamRole, User, VirtualKey
 from providers.virtual_keys import secret as secrets
 
@@ -26,6 +27,7 @@ def issue(
     name: str,
     rotate: bool = False,
     expires_at: datetime | None = None,
+    by: User | None = None,
 ) -> tuple[VirtualKey, str]:
     """Make a key and its secret, which is told here and never again.
 
@@ -48,6 +50,7 @@ def issue(
                 "Its secret cannot be shown again; use --rotate for a new one, or another name.",
                 field="name",
             )
+        replaced = list(live.values_list("prefix", flat=True))
         live.update(revoked_at=timezone.now())
         secret = secrets.generate()
         key = VirtualKey.objects.create(
@@ -58,13 +61,42 @@ def issue(
             team=team,
             expires_at=expires_at,
         )
+        audit.write(
+            by,
+            "key.rotated" if replaced else "key.issued",
+            _named(key),
+            before={"prefix": replaced[0]} if replaced else None,
+            after=_told(key),
+        )
     return key, secret
 
 
-def revoke(key: VirtualKey) -> None:
+@transaction.atomic
+def revoke(key: VirtualKey, *, by: User | None = None) -> None:
     """End a key for good; every process forgets it at once. Twice is harmless."""
-    VirtualKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    live = VirtualKey.objects.filter(pk=key.pk, revoked_at=None)
+    if live.update(revoked_at=timezone.now()):
+        audit.write(by, "key.revoked", _named(key), before=_told(key))
     key.refresh_from_db(fields=["revoked_at"])
+
+
+def revoke_all(user: User, team: Team, *, by: User | None = None) -> None:
+    """End every key with which that person spends for that team."""
+    for key in VirtualKey.objects.filter(user=user, team=team, revoked_at=None):
+        revoke(key, by=by)
+
+
+def _named(key: VirtualKey) -> str:
+    return f"{key.user.email} · {key.name}"
+
+
+def _told(key: VirtualKey) -> audit.Facts:
+    return {
+        "prefix": key.prefix,
+        "team": key.team.slug,
+        "routes": key.routes,
+        "expires_at": key.expires_at,
+    }
 
 
 def holder(secret: str) -> VirtualKey:

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser import server as servers
 from tests.browser.server import Server
 
-SECTIONS = ("providers", "routes", "budgets", "keys", "policies", "cache", "members")
+SECTIONS = ("providers", "routes", "budgets", "keys", "policies", "cache", "members", "audit")
 FORMS = ("providers/new", "routes/new", "budgets/new", "members/team/new")
 
 _OWNER = """

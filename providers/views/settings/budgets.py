@@ -102,6 +102,7 @@ def new(request: HttpRequest) -> HttpResponse:
                 limit_usd=values["limit"],
                 period=values["period"],
                 is_hard=values["kind"] == "hard",
+                by=standing_of(request).user,
             )
         except InvalidBudget as fault:
             form.refuse(fault.field, fault.message)
@@ -120,6 +121,7 @@ def edit(request: HttpRequest, budget_id: int) -> HttpResponse:
                 budget,
                 limit_usd=form.cleaned_data["limit"],
                 is_hard=form.cleaned_data["kind"] == "hard",
+                by=standing_of(request).user,
             )
         except InvalidBudget as fault:
             form.refuse(fault.field, fault.message)
@@ -134,7 +136,7 @@ def edit(request: HttpRequest, budget_id: int) -> HttpResponse:
 @require_POST
 def remove(request: HttpRequest, budget_id: int) -> HttpResponse:
     budget = get_object_or_404(budgets_visible_to(standing_of(request)), pk=budget_id)
-    budgets.remove_budget(budget)
+    budgets.remove_budget(budget, by=standing_of(request).user)
     return go_on(request, BUDGETS, "The budget is removed. What was spent stays in the books.")
 
 

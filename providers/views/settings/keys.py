@@ -79,6 +79,7 @@ def issue(request: HttpRequest) -> HttpResponse:
                 team=_team(standing),
                 name=form.cleaned_data["name"],
                 expires_at=timezone.now() + timedelta(days=days) if days else None,
+                by=standing.user,
             )
         except virtual_keys.KeyRefused as fault:
             form.refuse(fault.field, _WORDS.get(fault.field, str(fault)))
@@ -92,7 +93,12 @@ def issue(request: HttpRequest) -> HttpResponse:
 def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
     old = get_object_or_404(own(standing_of(request)), pk=key_id)
     key, secret = virtual_keys.issue(
-        user=old.user, team=old.team, name=old.name, rotate=True, expires_at=old.expires_at
+        user=old.user,
+        team=old.team,
+        name=old.name,
+        rotate=True,
+        expires_at=old.expires_at,
+        by=old.user,
     )
     return show(request, "keys", _page(request, IssueForm(), secret, key.name))
 
@@ -100,7 +106,7 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
 @require_POST
 def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
     key = get_object_or_404(visible_to(standing_of(request)), pk=key_id)
-    virtual_keys.revoke(key)
+    virtual_keys.revoke(key, by=standing_of(request).user)
     return go_on(request, KEYS, f"The key {key.name} is revoked. It stopped working.")
 
 

@@ -131,7 +131,7 @@ def new_team(request: HttpRequest) -> HttpResponse:
     form = TeamForm(request.POST or None)
     if form.is_valid():
         try:
-            team = teams.create_team(form.cleaned_data["team"])
+            team = teams.create_team(form.cleaned_data["team"], standing_of(request).user)
             teams.choose_team(standing_of(request).user, team.pk)
         except PeopleError as fault:
             form.refuse(fault.field, fault.message)
@@ -145,7 +145,7 @@ def rename_team(request: HttpRequest) -> HttpResponse:
     form = TeamForm(request.POST or None, initial={"team": team.name})
     if form.is_valid():
         try:
-            teams.rename_team(team, form.cleaned_data["team"])
+            teams.rename_team(team, form.cleaned_data["team"], standing_of(request).user)
         except PeopleError as fault:
             form.refuse(fault.field, fault.message)
         else:

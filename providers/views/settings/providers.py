@@ -210,7 +210,8 @@ def _keep(provider: Provider, checked: Checked) -> None:
 def switch(request: HttpRequest, provider_id: int) -> HttpResponse:
     provider = get_object_or_404(Provider, pk=provider_id)
     try:
-        verbs.set_enabled(provider, is_enabled=not provider.is_enabled)
+        user = standing_of(request).user
+        verbs.set_enabled(provider, is_enabled=not provider.is_enabled, by=user)
     except catalog.CatalogError as fault:
         return say_refused(request, PROVIDERS, fault.message)
     state = "takes prompts again" if provider.is_enabled else "takes no more prompts"
@@ -220,7 +221,7 @@ def switch(request: HttpRequest, provider_id: int) -> HttpResponse:
 @require_POST
 def switch_faults(request: HttpRequest, provider_id: int) -> HttpResponse:
     provider = get_object_or_404(Provider, pk=provider_id, kind="demo")
-    verbs.set_faults(provider, has_faults=not provider.has_faults)
+    verbs.set_faults(provider, has_faults=not provider.has_faults, by=standing_of(request).user)
     state = "fail to order" if provider.has_faults else "are well and answer"
     return go_on(request, PROVIDERS, f"The faulty models of {provider.name} {state}.")
 
@@ -229,7 +230,7 @@ def switch_faults(request: HttpRequest, provider_id: int) -> HttpResponse:
 def remove(request: HttpRequest, provider_id: int) -> HttpResponse:
     provider = get_object_or_404(Provider, pk=provider_id)
     try:
-        catalog.remove_provider(provider)
+        catalog.remove_provider(provider, by=standing_of(request).user)
     except catalog.CatalogError as fault:
         return say_refused(request, PROVIDERS, fault.message)
     return go_on(request, PROVIDERS, f"{provider.name} is removed, with its key.")
@@ -238,7 +239,7 @@ def remove(request: HttpRequest, provider_id: int) -> HttpResponse:
 def _connected(request: HttpRequest, provider: Provider, vendor: Vendor) -> HttpResponse:
     """Go on to a route for it: a provider alone answers nothing yet."""
     if provider.kind == "demo":
-        route = catalog.lead_demo_route(provider)
+        route = catalog.lead_demo_route(provider, standing_of(request).user)
         return go_on(request, PROVIDERS, f"{provider.name} answers on the route {route.name}.")
     query = urlencode({"provider": provider.name, "model": vendor.model})
     words = f"{provider.name} is connected. Now give a model of it a public name."

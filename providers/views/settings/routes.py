@@ -18,7 +18,8 @@ from providers.catalog import routes as verbs
 from providers.catalog.targets import Target, TargetFault, own_price, price_known, save_route
 from providers.catalog.traits import in_words
 from providers.engine.usage import Price
-from providers.models import Deployment, Provider, Route, RouteTarget
+from providers.models import Deployment, Provider, Route, RouteTarget, User
+from providers.people.standing import standing_of
 from providers.views.forms import PageForm, go_on
 from providers.views.settings.sections import show
 from providers.views.settings.traits import TraitsForm, stored
@@ -145,7 +146,7 @@ def edit(request: HttpRequest, route_id: int) -> HttpResponse:
 @require_POST
 def switch(request: HttpRequest, route_id: int) -> HttpResponse:
     route = get_object_or_404(Route, pk=route_id)
-    verbs.set_enabled(route, is_enabled=not route.is_enabled)
+    verbs.set_enabled(route, is_enabled=not route.is_enabled, by=standing_of(request).user)
     state = "can be called again" if route.is_enabled else "cannot be called any more"
     return go_on(request, ROUTES, f"{route.name} {state}.")
 
@@ -153,7 +154,7 @@ def switch(request: HttpRequest, route_id: int) -> HttpResponse:
 @require_POST
 def remove(request: HttpRequest, route_id: int) -> HttpResponse:
     route = get_object_or_404(Route, pk=route_id)
-    verbs.remove_route(route)
+    verbs.remove_route(route, by=standing_of(request).user)
     return go_on(request, ROUTES, f"{route.name} is removed. Callers that name it get a 404.")
 
 
@@ -169,7 +170,7 @@ def _edited(request: HttpRequest, route: Route | None) -> HttpResponse:
     # Every row is looked at, so that all faults show at once.
     valid = [form.is_valid() for form in (name, *bound)]
     if all(valid):
-        saved = _save(name, bound)
+        saved = _save(name, bound, standing_of(request).user)
         if saved is not None:
             return go_on(request, ROUTES, f"{saved.name} is saved and in force.")
     for form in bound:
@@ -178,10 +179,14 @@ def _edited(request: HttpRequest, route: Route | None) -> HttpResponse:
     return show(request, "route", RoutePage(name, rows, route), 422)
 
 
-def _save(name: RouteForm, bound: list[TargetForm]) -> Route | None:
+def _save(name: RouteForm, bound: list[TargetForm], by: User) -> Route | None:
     """None: it was refused, and the forms say why."""
     try:
-        return save_route(name=name.cleaned_data["name"], targets=[form.target for form in bound])
+        return save_route(
+            name=name.cleaned_data["name"],
+            targets=[form.target for form in bound],
+            by=by,
+        )
     except TargetFault as fault:
         bound[fault.position].refuse(fault.field, fault.message)
     except catalog.CatalogError as fault:

@@ -21,6 +21,7 @@ SECTIONS = (
     ("Policy", "providers:policies"),
     ("Cache", "providers:cache"),
     ("Members", "providers:members"),
+    ("Audit log", "providers:audit"),
 )
 
 

@@ -114,7 +114,7 @@ def test_what_becomes_of_a_tool_is_in_the_audit_log_without_its_secret(world: Wo
     kept.change(world.otto, tool, a_draft(facts=HTTPS, audience=Audience(True, [], [])))
     kept.switch(world.otto, tool)
     kept.remove(world.otto, tool)
-    told = list(AuditEntry.objects.order_by("id"))
+    told = list(AuditEntry.objects.filter(action__startswith="tool.").order_by("id"))
     assert [entry.action for entry in told] == [
         "tool.made",
         "tool.changed",

@@ -55,7 +55,7 @@ def test_a_level_is_set_only_when_it_was_asked_twice(world: World) -> None:
     assert second.status_code == 302
     made = LevelOverride.objects.get()
     assert (made.level, made.reason, made.actor) == ("essential", "Drill.", world.otto.email)
-    assert AuditEntry.objects.get().action == "level.set"
+    assert AuditEntry.objects.filter(action__startswith="level.").get().action == "level.set"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The audit log: who changed what, from what to what, when and why; a chain of digests.
+"""The chain: rows are added at its end and checked from its beginning.
 
 Each row's digest covers the one before it, so that nobody can alter a row or take one out of the
 middle without being found out by `manage.py audit verify`.
@@ -67,6 +67,19 @@ def write(
         entry.digest = digest_of(entry)
         entry.save(force_insert=True)
     return entry
+
+
+def write_change(
+    user: User | None, action: str, target: str, before: Facts | None, after: Facts | None
+) -> AuditEntry | None:
+    """Add a row of what differs; none where nothing does. None: it was, or is, not there."""
+    if before == after:
+        return None
+    old, new = before, after
+    if before is not None and after is not None:
+        differing = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+        old, new = ({name: facts.get(name) for name in differing} for facts in (before, after))
+    return write(user, action, target, before=old, after=new)
 
 
 def verify() -> Verdict:
