@@ -8,7 +8,12 @@ retry and fallback repeat is a step that has not answered yet, never a tool that
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+)
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -52,13 +57,13 @@ class Loop:
     tool_ended: Callable[[Call, Ran], None]
     most_steps: int = 20
 
+    def open(self, call: Call, open_next: Open[Call]) -> AbstractAsyncContextManager[Stream]:
+        in_steps = call.request.comes_in_steps
+        return self._open(call, open_next) if in_steps else open_next(call)
+
     @asynccontextmanager
-    async def open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
+    async def _open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
         """Open the first step; the others open while the answer is read."""
-        if not call.request.comes_in_steps:
-            async with open_next(call) as stream:
-                yield stream
-            return
         run = _Run(self, call, open_next)
         run.check()
         try:

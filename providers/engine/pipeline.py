@@ -17,8 +17,9 @@
 Between the caller's limits and degradation stands the tool loop (loop.py): an answer of several
 steps passes what is below it once for each of them.
 
-Each step is an async context manager that sees only the rest of the chain. It acts while the
-answer opens and when it is left, never around the reading of it.
+Each step opens an async context manager that sees only the rest of the chain. It acts while the
+answer opens and when it is left, never around the reading of it. One that has nothing to do for a
+call answers with the rest itself, so that it costs one look.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -55,14 +55,21 @@ class Budget:
             # A caller who hangs up still pays for what was streamed.
             await asyncio.shield(self._run(self._settle(hold, call)))
 
-    @asynccontextmanager
-    async def open_attempt(
+    def open_attempt(
         self, attempt: Attempt, open_next: Open[Attempt]
-    ) -> AsyncGenerator[Stream]:
+    ) -> AbstractAsyncContextManager[Stream]:
         """Stand inside retry: hold more when an earlier attempt may have to be paid as well.
 
         An attempt that was surely not billed leaves the hold as it is.
         """
+        if any(record.may_be_billed for record in attempt.call.attempts):
+            return self._open_attempt(attempt, open_next)
+        return open_next(attempt)
+
+    @asynccontextmanager
+    async def _open_attempt(
+        self, attempt: Attempt, open_next: Open[Attempt]
+    ) -> AsyncGenerator[Stream]:
         await self._make_room(attempt)
         async with open_next(attempt) as stream:
             yield stream
@@ -98,7 +105,7 @@ class Budget:
     async def _make_room(self, attempt: Attempt) -> None:
         call = attempt.call
         hold = self._holds[call.id]
-        if hold.promised is None or not any(record.may_be_billed for record in call.attempts):
+        if hold.promised is None:
             return
         worst = self._worst_case(call, attempt.deployment)
         if worst is None:

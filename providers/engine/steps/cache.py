@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from providers.engine import policy
@@ -72,20 +72,25 @@ class Cache:
     _flights: SingleFlight[KeptAnswer] = field(default_factory=SingleFlight[KeptAnswer])
     _writes: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
-    @asynccontextmanager
-    async def open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
+    def open(self, call: Call, open_next: Open[Call]) -> AbstractAsyncContextManager[Stream]:
         key = self._key(call)
-        found = None if key is None else await self._look(call, key)
+        if key is not None:
+            return self._open(call, key, open_next)
+        if call.is_cache_only:
+            raise _not_cached()
+        return open_next(call)
+
+    @asynccontextmanager
+    async def _open(
+        self, call: Call, key: AnswerKey, open_next: Open[Call]
+    ) -> AsyncGenerator[Stream]:
+        found = await self._look(call, key)
         if found is not None:
             async with aclosing(found.content.replay(in_pieces=call.request.stream)) as events:
                 yield self._hit(call, found, events)
             return
         if call.is_cache_only:
-            raise NotCached("Nothing may be asked now, and no answer to this prompt is kept.")
-        if key is None:
-            async with open_next(call) as stream:
-                yield stream
-            return
+            raise _not_cached()
         with self._flights.leading(key.digest) as landing:
             async with (
                 open_next(call) as stream,
@@ -188,6 +193,10 @@ class Cache:
 
     def _age_s(self, kept: KeptAnswer) -> float:
         return max((self.utcnow() - kept.kept_at).total_seconds(), 0.0)
+
+
+def _not_cached() -> NotCached:
+    return NotCached("Nothing may be asked now, and no answer to this prompt is kept.")
 
 
 def _words(age_s: float) -> str:

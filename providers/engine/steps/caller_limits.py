@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from providers.engine.call import Call, Caller, Source, Stream
@@ -54,13 +54,13 @@ class CallerLimits:
     quotas: Quotas = field(default_factory=Quotas)
     lease_ttl_s: float = 900.0
 
-    @asynccontextmanager
-    async def open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
+    def open(self, call: Call, open_next: Open[Call]) -> AbstractAsyncContextManager[Stream]:
         wish = self._wish(call)
-        if not wish.draws and not wish.leases:
-            async with open_next(call) as stream:
-                yield stream
-            return
+        is_limited = wish.draws or wish.leases
+        return self._open(call, wish, open_next) if is_limited else open_next(call)
+
+    @asynccontextmanager
+    async def _open(self, call: Call, wish: _Wish, open_next: Open[Call]) -> AsyncGenerator[Stream]:
         taken = await self.limiter.take(wish.draws, wish.leases)
         call.remaining = _remaining(wish.draws, taken.levels)
         if taken.short is not None:

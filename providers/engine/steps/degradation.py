@@ -8,7 +8,12 @@ the plain word that it is no use now.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+)
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -43,21 +48,23 @@ class Degradation:
     utcnow: UtcNow
     in_force: InForceFor = _always_full
 
-    @asynccontextmanager
-    async def open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
+    def open(self, call: Call, open_next: Open[Call]) -> AbstractAsyncContextManager[Stream]:
         force = self.in_force(call.caller.team_id)
         call.level = force.level
         if force.level is Level.FULL or call.caller.source is Source.PROBE:
-            async with open_next(call) as stream:
-                yield stream
-        elif force.level is Level.EMERGENCY:
-            async with AsyncExitStack() as stack:
-                stream = await self._without_asking(stack, call, force, open_next)
-                yield stream
-        else:
-            _reduce(call, force)
-            async with open_next(call) as stream:
-                yield stream
+            return open_next(call)
+        if force.level is Level.EMERGENCY:
+            return self._open_without_asking(call, force, open_next)
+        _reduce(call, force)
+        return open_next(call)
+
+    @asynccontextmanager
+    async def _open_without_asking(
+        self, call: Call, force: InForce, open_next: Open[Call]
+    ) -> AsyncGenerator[Stream]:
+        async with AsyncExitStack() as stack:
+            stream = await self._without_asking(stack, call, force, open_next)
+            yield stream
 
     async def _without_asking(
         self, stack: AsyncExitStack, call: Call, force: InForce, open_next: Open[Call]

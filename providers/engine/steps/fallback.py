@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from providers.engine.call import Attempt, Call, Stream
 from providers.engine.errors import (
@@ -15,6 +15,7 @@ from providers.engine.errors import (
     UpstreamError,
 )
 from providers.engine.events import Notice, NoticeKind
+from providers.engine.first_to_open import FirstToOpen
 from providers.engine.needs import input_tokens, needs_of, unfit
 from providers.engine.ports import Now, Open, Random
 from providers.engine.routes import Deployment
@@ -35,14 +36,11 @@ class Fallback:
     now: Now
     random: Random
 
-    @asynccontextmanager
-    async def open(self, call: Call, open_next: Open[Attempt]) -> AsyncGenerator[Stream]:
-        async with AsyncExitStack() as stack:
-            stream = await self._first_that_works(stack, call, open_next)
-            yield stream
+    def open(self, call: Call, open_next: Open[Attempt]) -> FirstToOpen:
+        return FirstToOpen(partial(self._first_that_works, call, open_next))
 
     async def _first_that_works(
-        self, stack: AsyncExitStack, call: Call, open_next: Open[Attempt]
+        self, call: Call, open_next: Open[Attempt], first: FirstToOpen
     ) -> Stream:
         tried = _Tried()
         deployments = self._fitting(call, tried)
@@ -50,7 +48,7 @@ class Fallback:
             remaining = deployments[place + 1 :]
             attempt = Attempt(call, deployment, self._slice(call, len(remaining) + 1))
             try:
-                return await stack.enter_async_context(open_next(attempt))
+                return await first.enter(open_next(attempt))
             except UpstreamError as error:
                 if not error.try_next:
                     raise

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -37,14 +37,15 @@ class Filters:
     found: Found
     regions: tuple[str, ...] = ("US",)
 
-    @asynccontextmanager
-    async def open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
-        """Change the call's request before anything below sees it. Raises ContentBlocked."""
+    def open(self, call: Call, open_next: Open[Call]) -> AbstractAsyncContextManager[Stream]:
         policy = self.policies(call.caller.team_id)
-        if not _is_on(policy):
-            async with open_next(call) as stream:
-                yield stream
-            return
+        return self._open(call, policy, open_next) if _is_on(policy) else open_next(call)
+
+    @asynccontextmanager
+    async def _open(
+        self, call: Call, policy: Policy, open_next: Open[Call]
+    ) -> AsyncGenerator[Stream]:
+        """Change the call's request before anything below sees it. Raises ContentBlocked."""
         finder = _compiled(policy, self.regions)
         told = self._request(call, policy, finder)
         if policy.pii_tools is not FilterMode.OFF:

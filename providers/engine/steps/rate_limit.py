@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from providers.engine.call import Attempt, Stream
@@ -28,12 +28,18 @@ class RateLimit:
     sleep: Sleep
     longest_wait_s: float = 5.0
 
+    def open(
+        self, attempt: Attempt, open_next: Open[Attempt]
+    ) -> AbstractAsyncContextManager[Stream]:
+        deployment = attempt.deployment
+        if deployment.requests_per_second is None and deployment.tokens_per_minute is None:
+            return open_next(attempt)
+        return self._open(attempt, open_next)
+
     @asynccontextmanager
-    async def open(self, attempt: Attempt, open_next: Open[Attempt]) -> AsyncGenerator[Stream]:
+    async def _open(self, attempt: Attempt, open_next: Open[Attempt]) -> AsyncGenerator[Stream]:
         requests, tokens = _requests(attempt), _tokens(attempt)
-        draws = [draw for draw in (requests, tokens) if draw is not None]
-        if draws:
-            await self._take(attempt, draws)
+        await self._take(attempt, [draw for draw in (requests, tokens) if draw is not None])
         stream: Stream | None = None
         try:
             async with open_next(attempt) as stream:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from providers.engine.call import Attempt, Stream
 from providers.engine.errors import UpstreamError
 from providers.engine.events import Notice, NoticeKind
+from providers.engine.first_to_open import FirstToOpen
 from providers.engine.ports import Now, Open, Random, Sleep
 from providers.engine.routes import Deployment
 
@@ -76,14 +77,11 @@ class Retry:
     limits: RetryLimits = field(default_factory=RetryLimits)
     _budgets: dict[int, RetryBudget] = field(default_factory=dict[int, RetryBudget])
 
-    @asynccontextmanager
-    async def open(self, attempt: Attempt, open_next: Open[Attempt]) -> AsyncGenerator[Stream]:
-        async with AsyncExitStack() as stack:
-            stream = await self._until_it_works(stack, attempt, open_next)
-            yield stream
+    def open(self, attempt: Attempt, open_next: Open[Attempt]) -> FirstToOpen:
+        return FirstToOpen(partial(self._until_it_works, attempt, open_next))
 
     async def _until_it_works(
-        self, stack: AsyncExitStack, attempt: Attempt, open_next: Open[Attempt]
+        self, attempt: Attempt, open_next: Open[Attempt], first: FirstToOpen
     ) -> Stream:
         budget = self._budgets.setdefault(attempt.deployment.id, RetryBudget())
         budget.note_first(self.now(), self.limits)
@@ -91,7 +89,7 @@ class Retry:
         while True:
             tries += 1
             try:
-                return await stack.enter_async_context(open_next(attempt))
+                return await first.enter(open_next(attempt))
             except UpstreamError as error:
                 wait = self._wait_before(tries + 1, attempt, error)
                 if wait is None or not self._allows(budget, attempt.deployment):

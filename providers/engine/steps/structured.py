@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from providers.engine import structured
@@ -25,14 +25,23 @@ from providers.engine.routes import Ability
 class Structured:
     """Acts only where the answer is checked afterwards; a caller's own wire stays as it is."""
 
-    @asynccontextmanager
-    async def open(self, attempt: Attempt, open_next: Open[Attempt]) -> AsyncGenerator[Stream]:
-        call, way = attempt.call, _way(attempt)
-        wanted = call.request.response_schema
+    def open(
+        self, attempt: Attempt, open_next: Open[Attempt]
+    ) -> AbstractAsyncContextManager[Stream]:
+        wanted, way = attempt.call.request.response_schema, _way(attempt)
         if wanted is None or way is StructuredBy.NATIVE:
-            async with open_next(attempt) as stream:
-                yield stream
-            return
+            return open_next(attempt)
+        return self._open(attempt, wanted, way, open_next)
+
+    @asynccontextmanager
+    async def _open(
+        self,
+        attempt: Attempt,
+        wanted: ResponseSchema,
+        way: StructuredBy,
+        open_next: Open[Attempt],
+    ) -> AsyncGenerator[Stream]:
+        call = attempt.call
         told = _by_tool if way is StructuredBy.TOOL else _in_words
         converted = replace(call, request=told(call.request, wanted))
         async with open_next(replace(attempt, call=converted)) as stream:

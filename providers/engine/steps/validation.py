@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from providers.engine import media
@@ -73,12 +73,10 @@ class Validation:
     allows_tools: bool = True
     allows_streaming: bool = True
 
-    @asynccontextmanager
-    async def open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
+    def open(self, call: Call, open_next: Open[Call]) -> AbstractAsyncContextManager[Stream]:
         self.check(call.request, call.route)
         self._check_switches(call)
-        async with open_next(call) as stream:
-            yield stream
+        return open_next(call)
 
     def check(self, request: CompletionRequest, route: Route) -> None:
         """Raise InvalidRequest, or one of its kinds."""
