@@ -188,8 +188,9 @@ class Metrics:
             children.latency.observe(record.duration_ms / 1000)
         if record.ttft_ms is not None:
             children.ttft.observe(record.ttft_ms / 1000)
-        if record.cost_nano:
-            children.cost.inc(record.cost_nano / NANO_PER_USD)
+        cost_nano = record.cost_nano
+        if cost_nano:
+            children.cost.inc(cost_nano / NANO_PER_USD)
         if _is_retry(call, record):
             children.retries.inc()
 

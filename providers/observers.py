@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from structlog import get_logger
@@ -14,6 +15,8 @@ from providers.engine.routes import Deployment
 from providers.engine.tools import Ran
 
 log = get_logger(__name__)
+# Asked before the line is put together, which costs more than all of counting.
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class CallLog:
 
     def call_ended(self, call: Call, error_code: str | None, duration_s: float) -> None:
         is_fine = error_code is None or error_code == Cancelled.code
+        if is_fine and not _log.isEnabledFor(logging.DEBUG):
+            return
         tell = log.debug if is_fine else log.warning
         tell(
             "call_ended",

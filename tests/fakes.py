@@ -77,7 +77,7 @@ class MemoryLedger:
         self.held[reservation.id] = 0
         try:
             return await self._hold(reservation, intent.worst_case_nano)
-        except (BudgetExceeded, Unpriced):
+        except (BudgetExceeded, Unpriced, asyncio.CancelledError):
             del self.held[reservation.id]
             raise
 
@@ -85,12 +85,11 @@ class MemoryLedger:
         return await self._hold(reservation, extra_nano)
 
     async def settle(self, reservation: Reservation, attempts: Sequence[AttemptRecord]) -> None:
+        if reservation.id not in self.settled:
+            self.settled[reservation.id] = list(attempts)
+            self.held.pop(reservation.id)
+            self.spent_nano += sum(record.cost_nano or 0 for record in attempts)
         await asyncio.sleep(0)
-        if reservation.id in self.settled:
-            return
-        self.settled[reservation.id] = list(attempts)
-        self.held.pop(reservation.id)
-        self.spent_nano += sum(record.cost_nano or 0 for record in attempts)
 
     def note_hit(self, call: Call, record: AttemptRecord) -> None:
         assert call.hit is not None

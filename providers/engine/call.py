@@ -91,6 +91,7 @@ class AttemptRecord:
     failure: UpstreamError | None = None
     structured_by: StructuredBy = StructuredBy.NATIVE
     share_nano: int | None = None
+    _priced: tuple[Usage, int | None] | None = None
 
     @property
     def cost_nano(self) -> int | None:
@@ -102,8 +103,11 @@ class AttemptRecord:
             return 0
         if self.share_nano is not None:
             return self.share_nano
-        price = self.deployment.price
-        return None if price is None else price.cost_nano(self.usage)
+        # Asked for several times a call, and decimals are slow.
+        if self._priced is None or self._priced[0] is not self.usage:
+            price = self.deployment.price
+            self._priced = (self.usage, None if price is None else price.cost_nano(self.usage))
+        return self._priced[1]
 
 
 class Tier(StrEnum):

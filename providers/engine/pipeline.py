@@ -268,7 +268,7 @@ class Engine:
         return input_bytes(call.request) + self.adapters[deployment.kind].input_overhead(call)
 
     async def drain(self) -> None:
-        """Wait until every settlement is done; for the end of the process."""
+        """Wait for what outlives its caller, before the ledger is closed."""
         await self.batcher.drain()
         await self._budget.drain()
         await self.cache.drain()

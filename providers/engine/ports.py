@@ -121,6 +121,7 @@ class Ledger(Protocol):
     async def reserve(self, intent: Intent) -> Reservation:
         """Hold the worst case on every scope at once, durably.
 
+        Cancelled, it gives back what it holds or is about to hold.
         Raises BudgetExceeded, Unpriced, LedgerUnavailable.
         """
         ...
@@ -132,6 +133,7 @@ class Ledger(Protocol):
     async def settle(self, reservation: Reservation, attempts: Sequence[AttemptRecord]) -> None:
         """Book every attempt and free the hold. Twice is harmless.
 
+        It is taken over before the first wait: who stops waiting does not stop it.
         Raises nothing: what could not be written is kept, tried again, and expires by rule.
         """
         ...

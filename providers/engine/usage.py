@@ -107,7 +107,8 @@ class Price:
         if reached:
             return reached[-1].cost_nano(usage)
         nano = (self._input(usage) + self._output(usage)) * _NANO_PER_TOKEN
-        nano += self._searches(usage.web_searches)
+        if usage.web_searches:
+            nano += self._searches(usage.web_searches)
         return int(nano.quantize(Decimal(1), ROUND_HALF_UP))
 
     def worst_case_nano(
@@ -147,6 +148,8 @@ class Price:
         long = usage.cache_write_tokens - short
         cached = usage.cache_read_tokens + usage.cache_write_tokens
         heard = min(usage.input_audio_tokens, max(usage.input_tokens - cached, 0))
+        if not cached and not heard:
+            return self.input * usage.input_tokens
         plain = max(usage.input_tokens - cached - heard, 0)
         write = _or(self.cache_write, self.input)
         return (
@@ -159,6 +162,8 @@ class Price:
 
     def _output(self, usage: Usage) -> Decimal:
         spoken = min(usage.output_audio_tokens, usage.output_tokens)
+        if not spoken:
+            return self.output * usage.output_tokens
         plain = usage.output_tokens - spoken
         return self.output * plain + _or(self.output_audio, self.output) * spoken
 

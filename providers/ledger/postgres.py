@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
 import psycopg
 from django.utils import timezone
 from psycopg_pool import PoolClosed, PoolTimeout
@@ -183,7 +183,7 @@ class PostgresLedger:
         entries = [entry for settlement in batch for entry in settlement.entries]
         ids = [settlement.id for settlement in batch]
         try:
-            await self._execute(_SETTLE, (ids, json.dumps(entries), self._now()))
+            await self._execute(_SETTLE, (ids, orjson.dumps(entries).decode(), self._now()))
         except psycopg.DatabaseError as error:
             if len(batch) > 1:
                 for settlement in batch:
@@ -198,7 +198,7 @@ class PostgresLedger:
     async def _write_hits(self, batch: Sequence[Settlement]) -> None:
         entries = [entry for hit in batch for entry in hit.entries]
         try:
-            await self._execute(_BOOK_HITS, (json.dumps(entries), self._now()))
+            await self._execute(_BOOK_HITS, (orjson.dumps(entries).decode(), self._now()))
         except psycopg.DatabaseError as error:
             _log.error("cached answers not booked", extra={"sqlstate": error.sqlstate})
 

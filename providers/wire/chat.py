@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 
 from structlog import get_logger
 
@@ -31,8 +30,8 @@ _STREAM_HEADERS: Headers = [
 
 async def complete(exchange: Exchange, caller: Caller, body: bytes) -> None:
     """Raise EngineError while nothing was written; afterwards it is the stream's last event."""
-    asked = parse(body, exchange.id, exchange.header(b"traceparent") or None)
-    asked = replace(asked, request=replace(asked.request, cache=caching(exchange)))
+    traceparent = exchange.header(b"traceparent") or None
+    asked = parse(body, exchange.id, traceparent, cache=caching(exchange))
     if asked.request.stream:
         await _stream(exchange, caller, asked)
     else:

@@ -12,7 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from providers.engine.errors import InvalidRequest
-from providers.engine.request import CompletionRequest, Effort, RawBody, ResponseSchema, Tool
+from providers.engine.request import (
+    Caching,
+    CompletionRequest,
+    Effort,
+    RawBody,
+    ResponseSchema,
+    Tool,
+)
 from providers.wire.chat_messages import messages
 from providers.wire.fields import (
     boolean,
@@ -35,7 +42,13 @@ class ChatRequest:
     include_usage: bool
 
 
-def parse(body: bytes, request_id: UUID, traceparent: str | None = None) -> ChatRequest:
+def parse(
+    body: bytes,
+    request_id: UUID,
+    traceparent: str | None = None,
+    *,
+    cache: Caching | None = None,
+) -> ChatRequest:
     """Raise InvalidRequest with the path of the faulty field."""
     fields = json_object(body)
     _refuse_unsupported(fields)
@@ -60,6 +73,7 @@ def parse(body: bytes, request_id: UUID, traceparent: str | None = None) -> Chat
         provider_options=options,
         metadata=_metadata(fields.get("metadata")),
         traceparent=traceparent,
+        cache=cache,
         raw=RawBody(wire=WIRE, body=fields, headers={}, size=len(body)),
     )
     return ChatRequest(request, stream and _include_usage(fields))

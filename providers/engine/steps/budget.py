@@ -44,16 +44,15 @@ class Budget:
 
     @asynccontextmanager
     async def open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
-        reservation = await self._reserve(call)
+        reservation = await self.ledger.reserve(self._intent(call))
         # Between the hold and this line nothing may wait: a cancelled wait would leak it.
         try:
             self._holds[call.id] = _Hold(reservation, reservation.intent.worst_case_nano)
             async with open_next(call) as stream:
                 yield stream
         finally:
-            hold = self._holds.pop(call.id)
             # A caller who hangs up still pays for what was streamed.
-            await asyncio.shield(self._run(self._settle(hold, call)))
+            await self._settle(self._holds.pop(call.id), call)
 
     def open_attempt(
         self, attempt: Attempt, open_next: Open[Attempt]
@@ -75,7 +74,7 @@ class Budget:
             yield stream
 
     async def drain(self) -> None:
-        """Wait for settlements that outlived their callers; for the end of the process."""
+        """Wait for top-ups that outlived their callers, and what settles them."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -88,19 +87,6 @@ class Budget:
                 return None
             worst = max(worst, cost)
         return worst
-
-    async def _reserve(self, call: Call) -> Reservation:
-        task = self._run(self.ledger.reserve(self._intent(call)))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            # The hold may be on its way to disk; give it back when it has arrived.
-            task.add_done_callback(self._give_back)
-            raise
-
-    def _give_back(self, task: asyncio.Task[Reservation]) -> None:
-        if not task.cancelled() and task.exception() is None:
-            self._run(self.ledger.settle(task.result(), ()))
 
     async def _make_room(self, attempt: Attempt) -> None:
         call = attempt.call
@@ -119,8 +105,15 @@ class Budget:
             hold.promised = needed
 
     async def _settle(self, hold: _Hold, call: Call) -> None:
-        if hold.topping_up is not None and not hold.topping_up.done():
-            await asyncio.wait([hold.topping_up])
+        if hold.topping_up is None or hold.topping_up.done():
+            await self.ledger.settle(hold.reservation, call.attempts)
+        else:
+            await asyncio.shield(self._run(self._settle_after(hold.topping_up, hold, call)))
+
+    async def _settle_after(
+        self, topping_up: asyncio.Task[Reservation], hold: _Hold, call: Call
+    ) -> None:
+        await asyncio.wait([topping_up])
         await self.ledger.settle(hold.reservation, call.attempts)
 
     def _intent(self, call: Call) -> Intent:

@@ -13,6 +13,7 @@ import pytest
 from django.utils import timezone
 
 from providers.engine.errors import BudgetExceeded, LedgerUnavailable
+from providers.engine.ports import Reservation
 from providers.ledger import check, recovery
 from providers.ledger.group_commit import GroupCommit
 from providers.ledger.pool import Pool, connect
@@ -77,6 +78,31 @@ async def test_a_caller_cancelled_at_any_turn_of_the_loop_leaks_no_hold(
                 await ledger.settle(held, [])
     await ledger.aclose()
     assert books.counters() == (0, 0)
+    assert books.open() == set()
+
+
+async def test_a_caller_cancelled_at_any_turn_while_it_settles_is_booked_all_the_same(
+    ledger: PostgresLedger, books: Books
+) -> None:
+    books.budget(1000)
+    admitted: list[Reservation] = []
+
+    async def call() -> None:
+        admitted.append(await ledger.reserve(intent(5)))
+        await ledger.settle(admitted[-1], [attempt(3)])
+
+    for turns in range(40):
+        leaving = asyncio.create_task(call())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+    held = await ledger.reserve(intent(5))
+    settling = asyncio.create_task(ledger.settle(held, [attempt(3)]))
+    await asyncio.sleep(0)
+    settling.cancel()
+    await ledger.aclose()
+    assert books.counters() == (3 * (len(admitted) + 1), 0)
     assert books.open() == set()
 
 
