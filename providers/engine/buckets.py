@@ -74,10 +74,10 @@ class LocalLimiter:
         return bucket
 
     def _held(self, key: str, now: float) -> dict[str, float]:
+        """Those under `key` in order of expiry, as all leases of one key last equally long."""
         holders = self._places.setdefault(key, {})
-        # In order of expiry, unless leases of one key differ in length.
-        for holder in [holder for holder, until in holders.items() if until <= now]:
-            del holders[holder]
+        while holders and holders[oldest := next(iter(holders))] <= now:
+            del holders[oldest]
         return holders
 
     def _forget(self) -> None:

@@ -25,7 +25,7 @@ call answers with the rest itself, so that it costs one look.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -42,13 +42,12 @@ from providers.engine.call import (
     Call,
     Caller,
     Embedding,
-    Stream,
     input_bytes,
 )
 from providers.engine.circuits import LocalCircuits
 from providers.engine.embedding import EmbeddingRequest
 from providers.engine.errors import Cancelled, EngineError
-from providers.engine.events import Embedded, Event, Start
+from providers.engine.events import Embedded, Start
 from providers.engine.loop import Loop
 from providers.engine.policy import NONE as NO_POLICY
 from providers.engine.policy import Policies
@@ -70,6 +69,7 @@ from providers.engine.ports import (
     StepOpen,
     UtcNow,
 )
+from providers.engine.preceded import Preceded
 from providers.engine.request import CompletionRequest
 from providers.engine.routes import Deployment, Route
 from providers.engine.steps.breaker import Breakers
@@ -234,10 +234,9 @@ class Engine:
         call = Call(request, caller, route, began + self.open_timeout_s, hosted=tools)
         failure: BaseException | None = None
         try:
-            async with (
-                self._open_call(call) as stream,
-                aclosing(_events(call, stream)) as events,
-            ):
+            async with self._open_call(call) as stream:
+                start = Start(stream.deployment.name, stream.record.number)
+                events = Preceded((start, *call.notices), stream.events)
                 yield Answer(call, stream.deployment, events, stream.frames)
         except BaseException as error:
             failure = error
@@ -279,14 +278,6 @@ def chained(steps: Sequence[StepOpen[Carrier]], last: Open[Carrier]) -> Open[Car
     for step in reversed(steps):
         last = partial(step, open_next=last)
     return last
-
-
-async def _events(call: Call, stream: Stream) -> AsyncGenerator[Event, None]:
-    yield Start(stream.deployment.name, stream.record.number)
-    for notice in call.notices:
-        yield notice
-    async for event in stream.events:
-        yield event
 
 
 def _error_code(call: Call, failure: BaseException | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from providers.engine.call import (
@@ -39,6 +39,7 @@ from providers.engine.usage import Usage, estimated
 Ended = Callable[[Call, AttemptRecord], None]
 InputBound = Callable[[Call, Deployment], int]
 """Tokens that the prompt can have at most at this deployment."""
+_COMMITTING = (*CONTENT, Finish)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +58,29 @@ class Dispatch:
         deployment = attempt.deployment
         secret = await self.secrets.secret_for(deployment, attempt.call.caller)
         progress = _Progress(attempt, self._new_record(attempt), self.now)
+        adapter = self.adapters[deployment.kind]
+        patience = asyncio.timeout(self._patience_s(attempt))
         try:
-            async with AsyncExitStack() as stack:
-                reply, events = await self._committed(stack, attempt, secret, progress)
-                yield Stream(deployment, progress.record, events, reply.frames)
+            async with (
+                patience,
+                adapter.open(attempt, secret) as reply,
+                aclosing(reply.events) as source,
+            ):
+                progress.reply = reply
+                opening = await progress.until_committed(source)
+                patience.reschedule(None)
+                async with aclosing(progress.follow(opening, source)) as events:
+                    yield Stream(deployment, progress.record, events, reply.frames)
         except BaseException as error:
+            if isinstance(error, TimeoutError) and patience.expired():
+                late = UpstreamTimeout(f"{deployment.name} did not begin to answer in time.")
+                progress.fail(late)
+                raise late from error
             progress.fail(error)
             raise
         finally:
             progress.close()
             self.ended(attempt.call, progress.record)
-
-    async def _committed(
-        self, stack: AsyncExitStack, attempt: Attempt, secret: str | None, progress: _Progress
-    ) -> tuple[Reply, AsyncGenerator[Event, None]]:
-        """Return with the first content event; until then nobody has seen anything."""
-        adapter = self.adapters[attempt.deployment.kind]
-        try:
-            async with asyncio.timeout(self._patience_s(attempt)):
-                reply = await stack.enter_async_context(adapter.open(attempt, secret))
-                progress.reply = reply
-                await stack.enter_async_context(aclosing(reply.events))
-                events = await stack.enter_async_context(aclosing(progress.follow(reply)))
-                opening = [await anext(events)]
-                while not isinstance(opening[-1], (*CONTENT, Finish)):
-                    opening.append(await anext(events))
-        except TimeoutError as error:
-            raise UpstreamTimeout(
-                f"{attempt.deployment.name} did not begin to answer in time."
-            ) from error
-        whole = _joined(opening, events)
-        return reply, await stack.enter_async_context(aclosing(whole))
 
     def _patience_s(self, attempt: Attempt) -> float:
         deployment = attempt.deployment
@@ -123,26 +116,50 @@ class _Progress:
         self._committed = False
         self._streamed_bytes = 0
 
-    async def follow(self, reply: Reply) -> AsyncGenerator[Event, None]:
+    async def until_committed(self, source: AsyncGenerator[Event, None]) -> list[Event]:
+        """Read up to the first content event; until then nobody has seen anything."""
+        opening: list[Event] = []
+        async for event in source:
+            opening.extend(self._told(event))
+            if isinstance(event, _COMMITTING):
+                return opening
+        raise self._cut()
+
+    async def follow(
+        self, opening: list[Event], source: AsyncGenerator[Event, None]
+    ) -> AsyncGenerator[Event, None]:
         """Pass every event on; raise StreamCut where an adapter ends without `Finish`."""
+        for event in opening:
+            yield event
+        if self.record.status is AttemptStatus.OK:
+            return
         try:
-            async for event in reply.events:
-                if isinstance(event, UsageReported):
-                    self._said = event.usage
-                    self.record.share_nano = event.cost_nano
-                    continue
+            async for event in source:
+                for told in self._told(event):
+                    yield told
                 if isinstance(event, Finish):
-                    self.record.usage = self._said or self._estimate()
-                    self._end(AttemptStatus.OK)
-                    yield UsageReported(self.record.usage)
-                    yield event
                     return
-                self._count(event)
-                yield event
-            raise StreamCut(f"{self.attempt.deployment.name} stopped before the end of its answer.")
+            raise self._cut()
         except UpstreamError as error:
             self.fail(error)
             raise
+
+    def _told(self, event: Event) -> tuple[Event, ...]:
+        """Note it, and tell what of it is for the reader: usage once, with the end."""
+        if isinstance(event, UsageReported):
+            self._said = event.usage
+            self.record.share_nano = event.cost_nano
+            return ()
+        if isinstance(event, Finish):
+            usage = self.record.usage = self._said or self._estimate()
+            self._end(AttemptStatus.OK)
+            return (UsageReported(usage), event)
+        self._count(event)
+        return (event,)
+
+    def _cut(self) -> StreamCut:
+        name = self.attempt.deployment.name
+        return StreamCut(f"{name} stopped before the end of its answer.")
 
     def fail(self, error: BaseException) -> None:
         """Note why it ended; the first reason stands."""
@@ -224,12 +241,3 @@ class _Progress:
             output_bytes=self._streamed_bytes,
             output_bound=output_bound(call.request, self.attempt.deployment),
         )
-
-
-async def _joined(
-    opening: list[Event], rest: AsyncGenerator[Event, None]
-) -> AsyncGenerator[Event, None]:
-    for event in opening:
-        yield event
-    async for event in rest:
-        yield event
