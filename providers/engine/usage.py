@@ -72,7 +72,10 @@ def total(usages: Iterable[Usage | None]) -> Usage | None:
 
 def dollars(nano: int | None) -> str | None:
     """Write nano-dollars as a decimal string with all nine places; None: unknown."""
-    return None if nano is None else f"{Decimal(nano) / NANO_PER_USD:.9f}"
+    if nano is None:
+        return None
+    whole, rest = divmod(abs(nano), NANO_PER_USD)
+    return f"{'-' if nano < 0 else ''}{whole}.{rest:09d}"
 
 
 def tokens_of(size_in_bytes: int) -> int:

@@ -22,12 +22,23 @@ from providers.ledger.pool import Pool
 from providers.ledger.refusals import BUDGET_SQL, RefusedBy, budget_exceeded, unpriced
 from providers.ledger.settling import Settlement, Settling
 
-_RESERVE = """SELECT item, verdict, is_booked, budget_id, room_nano FROM ledger_reserve(
-    %s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[],
-    %s::float8[], %s::timestamptz)"""
+# One JSON text instead of eight arrays: psycopg writes arrays element by element in Python, which
+# was a thirtieth of a request's processor time.
+_RESERVE = """SELECT item, verdict, is_booked, budget_id, room_nano FROM (
+    SELECT array_agg(id ORDER BY n) AS ids, array_agg(source ORDER BY n) AS sources,
+        array_agg(user_id ORDER BY n) AS users, array_agg(team_id ORDER BY n) AS teams,
+        array_agg(key_id ORDER BY n) AS keys, array_agg(route ORDER BY n) AS routes,
+        array_agg(worst_nano ORDER BY n) AS worst, array_agg(ttl_s ORDER BY n) AS ttls
+    FROM ROWS FROM (json_to_recordset(%s::json) AS (
+        id uuid, source text, user_id bigint, team_id bigint, key_id bigint, route text,
+        worst_nano bigint, ttl_s float8
+    )) WITH ORDINALITY AS intents(id, source, user_id, team_id, key_id, route, worst_nano, ttl_s, n)
+) AS asked,
+LATERAL ledger_reserve(ids, sources, users, teams, keys, routes, worst, ttls, %s::timestamptz)"""
 _OPEN_WINDOWS = "SELECT ledger_open_windows(%s::bigint[], %s::timestamptz)"
 _TOP_UP = "SELECT verdict, budget_id, room_nano FROM ledger_top_up(%s::uuid, %s::bigint)"
-_SETTLE = "SELECT ledger_settle(%s::uuid[], %s::json, %s::timestamptz)"
+_SETTLE = """SELECT ledger_settle(
+    ARRAY(SELECT json_array_elements_text(%s::json)::uuid), %s::json, %s::timestamptz)"""
 _BOOK_HITS = "SELECT ledger_book_hits(%s::json, %s::timestamptz)"
 # Enough for minutes without a database; a hit costs nothing, so its row may be given up.
 _MOST_HITS = 10_000
@@ -146,18 +157,20 @@ class PostgresLedger:
 
     async def _verdicts(self, intents: Sequence[Intent], now: datetime) -> list[_Row]:
         """In the order of `intents`. Windows that do not exist yet are opened on the way."""
-        callers = [intent.caller for intent in intents]
-        arguments = (
-            [intent.request_id for intent in intents],
-            [caller.source.value for caller in callers],
-            [caller.user_id for caller in callers],
-            [caller.team_id for caller in callers],
-            [caller.key_id for caller in callers],
-            [intent.route for intent in intents],
-            [intent.worst_case_nano for intent in intents],
-            [intent.ttl_s for intent in intents],
-            now,
-        )
+        asked = [
+            {
+                "id": intent.request_id,
+                "source": intent.caller.source,
+                "user_id": intent.caller.user_id,
+                "team_id": intent.caller.team_id,
+                "key_id": intent.caller.key_id,
+                "route": intent.route,
+                "worst_nano": intent.worst_case_nano,
+                "ttl_s": intent.ttl_s,
+            }
+            for intent in intents
+        ]
+        arguments = (_json(asked), now)
         for _ in range(3):
             rows = await self._execute(_RESERVE, arguments)
             if rows[0][1] != "window":
@@ -183,7 +196,7 @@ class PostgresLedger:
         entries = [entry for settlement in batch for entry in settlement.entries]
         ids = [settlement.id for settlement in batch]
         try:
-            await self._execute(_SETTLE, (ids, orjson.dumps(entries).decode(), self._now()))
+            await self._execute(_SETTLE, (_json(ids), _json(entries), self._now()))
         except psycopg.DatabaseError as error:
             if len(batch) > 1:
                 for settlement in batch:
@@ -198,7 +211,7 @@ class PostgresLedger:
     async def _write_hits(self, batch: Sequence[Settlement]) -> None:
         entries = [entry for hit in batch for entry in hit.entries]
         try:
-            await self._execute(_BOOK_HITS, (orjson.dumps(entries).decode(), self._now()))
+            await self._execute(_BOOK_HITS, (_json(entries), self._now()))
         except psycopg.DatabaseError as error:
             _log.error("cached answers not booked", extra={"sqlstate": error.sqlstate})
 
@@ -211,3 +224,7 @@ class PostgresLedger:
             raise _NotSent(_UNREACHABLE, retry_after_s=5) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise LedgerUnavailable(_UNREACHABLE, retry_after_s=5) from error
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
