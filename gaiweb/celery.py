@@ -15,9 +15,11 @@ BEAT: dict[str, float] = {
     "conversations.tasks.reap_runs": 15.0,
     "providers.tasks.expire_reservations": 30.0,
     "providers.tasks.probe_deployments": 60.0,
+    "providers.tasks.end_overlaps": 60.0,
     "providers.tasks.sweep_cache": 300.0,
     "conversations.tasks.sweep": 3600.0,
     "providers.tasks.sweep_health": 3600.0,
+    "providers.tasks.remind_of_old_keys": 86_400.0,
 }
 
 

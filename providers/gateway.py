@@ -222,7 +222,8 @@ def _nameless(provider: Provider) -> Deployment:
 
 async def _probe(wired: wiring.Wired, deployment: Deployment) -> Checked:
     try:
-        secret = await wired.secrets.secret_for(deployment, Caller(Source.PROBE))
+        picked = wired.secrets.pick(deployment, Caller(Source.PROBE))
+        secret = await wired.secrets.open(deployment, picked)
     except UpstreamError as error:
         return Checked(ok=False, message=error.message, latency_ms=0, code=error.code)
     adapter = wired.adapters[deployment.kind]

@@ -9,11 +9,15 @@ from celery import shared_task
 from celery.signals import worker_shutdown
 from django.conf import settings
 from django.utils import timezone
+from structlog import get_logger
 
 from providers import gateway
 from providers.answer_cache import purges
+from providers.credentials import rotation
 from providers.health import history, probe
 from providers.ledger import recovery
+
+log = get_logger(__name__)
 
 _PROBES_WITHIN_S = 60.0
 
@@ -34,6 +38,22 @@ def sweep_health() -> int:
     """Forget scores, levels and transitions past their days; answers how many rows."""
     days = settings.GAIWEB.health.kept_days
     return history.sweep(timezone.now(), timedelta(days=days))
+
+
+@shared_task(ignore_result=True)
+def end_overlaps() -> int:
+    """Revoke provider keys whose overlap with a newer one is over; answers how many."""
+    return rotation.end_overlaps(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def remind_of_old_keys() -> int:
+    """Say in the log which providers have keys that are due; answers how many keys."""
+    days = settings.GAIWEB.credentials.remind_after_days
+    due = rotation.due_by_provider(timezone.now(), timedelta(days=days))
+    for provider, keys in due.items():
+        log.warning("provider_keys_are_old", provider=provider, keys=keys, days=days)
+    return sum(due.values())
 
 
 @shared_task(ignore_result=True)

@@ -8,6 +8,7 @@ from providers.views.settings import (
     audit,
     budgets,
     cache,
+    credentials,
     keys,
     members,
     policies,
@@ -100,6 +101,14 @@ _policies = [
     path("try/", policies.try_policy, name="policy_try"),
 ]
 
+_credentials = [
+    path("", credentials.credentials_page, name="credentials"),
+    path("new/", credentials.new, name="credential_new"),
+    path("<int:credential_id>/", credentials.edit, name="credential"),
+    path("<int:credential_id>/rotate/", credentials.rotate, name="credential_rotate"),
+    path("<int:credential_id>/revoke/", credentials.revoke, name="credential_revoke"),
+]
+
 _audit = [
     path("", audit.audit_page, name="audit"),
     path("entries.csv", audit.audit_csv, name="audit_csv"),
@@ -120,5 +129,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/cache/", cache.cache_page, name="cache"),
     path("settings/cache/purge/", cache.purge, name="cache_purge"),
     path("settings/members/", include(_members)),
+    path("settings/credentials/", include(_credentials)),
     path("settings/audit/", include(_audit)),
 ]

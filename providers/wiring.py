@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from providers.answer_cache import purges
 from providers.catalog import environment, snapshot
 from providers.credentials import ring
 from providers.credentials.opened import OpenedSecrets, read_sealed
+from providers.credentials.uses import CredentialUses
 from providers.engine.adapters.anthropic_messages import AnthropicMessagesAdapter
 from providers.engine.adapters.demo import DemoAdapter
 from providers.engine.adapters.demo.embeddings import DemoEmbeddings
@@ -78,6 +80,7 @@ BreakerChanged = Callable[[Deployment, BreakerChange], None]
 log = get_logger(__name__)
 
 _FLUSH_S = 30.0
+_SHORTEST_FLUSH_S = 1.0
 _LAST_CALLS_S = 5.0
 _CATALOG = frozenset(
     f"providers_{table}" for table in ("provider", "deployment", "price", "route", "routetarget")
@@ -105,6 +108,8 @@ class Wired:
     secrets: OpenedSecrets
     verifier: KeyVerifier
     last_used: LastUsed
+    uses: CredentialUses
+    hurry: asyncio.Event
     pool: Pool
     answers: Answers
     tools: Toolbox
@@ -168,6 +173,7 @@ class Wired:
             log.warning("calls_left_to_expiry")
         await self.engine.drain()
         await self.last_used.flush()
+        await self.uses.flush()
         await self.live.drain()
         await self.abandon()
 
@@ -208,8 +214,12 @@ class Wired:
 
     async def _keep_flushing(self) -> None:
         while True:
-            await asyncio.sleep(_FLUSH_S)
+            await asyncio.sleep(_SHORTEST_FLUSH_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.hurry.wait(), _FLUSH_S)
+            self.hurry.clear()
             await self.last_used.flush()
+            await self.uses.flush()
 
 
 _wired: WeakKeyDictionary[asyncio.AbstractEventLoop, Wired] = WeakKeyDictionary()
@@ -303,7 +313,16 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
     answers = _answers(pool, sealer)
     ledger = PostgresLedger(await ledger_pool.connect(conninfo()))
     shared = _shared(loop)
-    secrets = OpenedSecrets(ring=ring.load, environment=environment.secrets(), now=loop.time)
+    hurry = asyncio.Event()
+    uses = CredentialUses(pool, timezone.now, hurry.set)
+    secrets = OpenedSecrets(
+        ring=ring.load,
+        environment=environment.secrets(),
+        now=loop.time,
+        utcnow=timezone.now,
+        random=random.random,  # noqa: S311 - a share of the traffic, not a secret
+        noted=uses.note,
+    )
     engine = Engine(
         adapters=adapters,
         ledger=MeasuredLedger(ledger, loop.time),
@@ -348,6 +367,8 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         secrets=secrets,
         verifier=verifier,
         last_used=last_used,
+        uses=uses,
+        hurry=hurry,
         pool=pool,
         answers=answers,
         shared=shared,

@@ -187,11 +187,14 @@ async def _played(play: list[Step]) -> AsyncGenerator[Event, None]:
 
 
 class NoSecrets:
-    async def secret_for(self, deployment: Deployment, caller: Caller) -> str | None:
+    def pick(self, deployment: Deployment, caller: Caller) -> str:
+        return ""
+
+    async def open(self, deployment: Deployment, credential: str) -> str | None:
         return None
 
-    def identity_of(self, deployment: Deployment, caller: Caller) -> str:
-        return ""
+    def report(self, credential: str, *, is_taken: bool) -> None:
+        pass
 
 
 @dataclass

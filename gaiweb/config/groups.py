@@ -247,3 +247,11 @@ class Embeddings(Group):
     in_flight: int = Field(
         8, description="Requests for vectors under way at once, in each process.", ge=1, le=1000
     )
+
+
+class Credentials(Group):
+    """Keys of providers that are kept here."""
+
+    remind_after_days: int = Field(
+        90, description="Age in days from which a provider's key is named as due.", ge=1, le=3650
+    )

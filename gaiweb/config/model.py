@@ -18,6 +18,7 @@ from gaiweb.config.groups import (
     Cache,
     Callers,
     Calls,
+    Credentials,
     Embeddings,
     Features,
     Prompts,
@@ -145,6 +146,7 @@ class Config(BaseSettings):
         "GAIWEB_TRACED_PROVIDERS", (), "Providers whose attempts get spans; empty: all."
     )
     health: Health = _group("GAIWEB_HEALTH_", Health())
+    credentials: Credentials = _group("GAIWEB_CREDENTIALS_", Credentials())
     degradation: Degradation = _group("GAIWEB_DEGRADATION_", Degradation())
 
     prompts: Prompts = _group("GAIWEB_", Prompts())

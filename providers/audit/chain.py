@@ -47,7 +47,7 @@ def write(
 ) -> AuditEntry:
     """Add a row; within the caller's transaction, so that the deed and its row stand together.
 
-    `user` None: a command at the machine. Facts are JSON, and never a secret or a prompt.
+    `user` None: a command or a task of this machine. Facts are JSON, never a secret or a prompt.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         # One writer at a time: a chain has no forks.
@@ -56,7 +56,7 @@ def write(
         entry = AuditEntry(
             at=timezone.now(),
             user=user,
-            actor=user.email if user is not None else "command line",
+            actor=user.email if user is not None else "this machine",
             action=action,
             target=target,
             before=_plain(before),

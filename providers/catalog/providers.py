@@ -14,7 +14,6 @@ from providers.engine.presets import PRESETS, choices, kind_of
 from providers.models import Credential, Provider, User
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_LONGEST_SECRET = 8_192
 
 
 def add_provider(
@@ -45,8 +44,7 @@ def add_provider(
         deed = "provider.made" if before is None else "provider.changed"
         audit.write_change(by, deed, name, before, _told(provider))
         if secret is not None:
-            _check_secret(secret)
-            credentials.replace(provider=provider, secret=secret.strip(), by=by)
+            _keep_key(provider, secret, by)
         elif _lacks_key(provider):
             raise CatalogError(
                 f"A provider of kind {kind} needs a key. Name the variable that holds it, or mark "
@@ -168,16 +166,31 @@ def _refuse_unsuitable(provider: Provider, wanted: Provider, secret: str | None)
             f"{provider.name} is of kind {provider.kind}. Choose another name for a new provider.",
             field="kind",
         )
-    if secret is None and address_of(provider) != address_of(wanted) and _has_credential(provider):
+    if address_of(provider) != address_of(wanted):
+        _refuse_to_take_keys_along(provider, secret)
+
+
+def _refuse_to_take_keys_along(provider: Provider, secret: str | None) -> None:
+    """Whoever may change an address must not read by it what others keep here."""
+    stored = Credential.objects.filter(provider=provider)
+    if stored.exclude(team=None, user=None).exists():
+        raise CatalogError(
+            "Teams or people keep keys for the old address. Connect the new address as another "
+            "provider, or have those keys revoked first.",
+            field="base_url",
+        )
+    if secret is None and stored.exists():
         raise CatalogError(
             "The stored key belongs to the old address. Give the key again for the new one.",
             field="key",
         )
 
 
-def _check_secret(secret: str) -> None:
-    if not 0 < len(secret.strip()) <= _LONGEST_SECRET:
-        raise CatalogError("The key is empty or far too long.", field="key")
+def _keep_key(provider: Provider, secret: str, by: User | None) -> None:
+    try:
+        credentials.replace(provider, secret, by=by)
+    except credentials.CredentialRefused as fault:
+        raise CatalogError(fault.message, field=fault.field) from None
 
 
 def _has_credential(provider: Provider) -> bool:

@@ -113,7 +113,7 @@ def _told(route: Route) -> audit.Facts:
     return {
         "is_enabled": route.is_enabled,
         "targets": [target.deployment.named for target in targets],
-        "weights": [target.weight for target in targets],
+        "weights": [target.weight for target in targets if target.weight is not None],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,10 +34,12 @@ class Binding:
     provider_id: int
     team_id: int | None
     user_id: int | None
+    seal_id: UUID | None = None
 
     def additional_data(self, part: str) -> bytes:
         holder = f"{self.provider_id}:{self.team_id or '-'}:{self.user_id or '-'}"
-        return f"providers_credential:{part}:{holder}".encode()
+        row = "" if self.seal_id is None else f":{self.seal_id}"
+        return f"providers_credential:{part}:{holder}{row}".encode()
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -204,11 +204,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of `call` at one deployment. `deadline` is its slice of the call's."""
+    """One try of `call` at one deployment. `deadline` is its slice of the call's.
+
+    `credential` names what it goes out with; empty: nothing is needed, or not chosen yet.
+    """
 
     call: Call
     deployment: Deployment
     deadline: float
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@
     structured       ask for JSON in another way where a model has no schemas of its own
     retry            the same deployment again, where that may help
     budget (top up)  hold more when an earlier attempt may have to be paid as well
+    credential       whose key it goes out with; another one where that is refused
     breaker          let a failing deployment rest
     rate_limit       stay under a deployment's own limits
     dispatch         secret, adapter, the commit at the first content event, the journal
@@ -77,6 +78,7 @@ from providers.engine.steps.budget import Budget
 from providers.engine.steps.cache import Cache
 from providers.engine.steps.cache import Limits as CacheLimits
 from providers.engine.steps.caller_limits import CallerLimits, Quotas
+from providers.engine.steps.credential import CredentialChoice
 from providers.engine.steps.degradation import Degradation
 from providers.engine.steps.dispatch import Dispatch
 from providers.engine.steps.fallback import Fallback
@@ -145,7 +147,6 @@ class Engine:
         )
         self.breakers = Breakers(
             circuits=self.circuits or LocalCircuits(self.now, self.utcnow, self.random),
-            secrets=self.secrets,
             utcnow=self.utcnow,
             changed=self.observer.breaker_changed,
             limits=self.breaker_limits,
@@ -175,6 +176,7 @@ class Engine:
             Structured().open,
             self.retry.open,
             self._budget.open_attempt,
+            CredentialChoice(self.secrets).open,
             self.breakers.open,
             RateLimit(limiter, self.now, self.sleep).open,
         ]

@@ -81,15 +81,20 @@ class EmbeddingAdapter(Protocol):
 
 
 class Secrets(Protocol):
-    async def secret_for(self, deployment: Deployment, caller: Caller) -> str | None:
-        """Open the nearest credential (user, team, organisation); None: the provider needs none."""
+    def pick(self, deployment: Deployment, caller: Caller) -> str:
+        """Name a credential of the nearest holder (user, team, organisation), drawn by weight.
+
+        One that was refused a while ago is named only where there is no other. Nothing is opened,
+        and the name says nothing of the secret. Empty: the provider needs none.
+        """
         ...
 
-    def identity_of(self, deployment: Deployment, caller: Caller) -> str:
-        """Name the credential that `secret_for` would open, without opening it; empty: none.
+    async def open(self, deployment: Deployment, credential: str) -> str | None:
+        """Open what `pick` named; None for the empty name. Raises CredentialRejected."""
+        ...
 
-        `organisation`, `team 3`, `user 7` or `environment`; never anything of the secret.
-        """
+    def report(self, credential: str, *, is_taken: bool) -> None:
+        """Hear whether the provider took it; what it refused is put aside for a while."""
         ...
 
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from providers import audit
-from providers.ledger.money import to_nano
+from providers.ledger.money import to_decimal, to_nano
 from providers.models import Budget, Organisation, Period, Scope, Team, User, VirtualKey
 
 MOST_USD = Decimal(1_000_000_000)
@@ -119,7 +119,7 @@ def _name(budget: Budget) -> str:
 
 def _told(budget: Budget) -> audit.Facts:
     return {
-        "limit_nano_usd": budget.limit_nano,
+        "limit_usd": f"{to_decimal(budget.limit_nano):f}",
         "is_hard": budget.is_hard,
         "time_zone": budget.time_zone,
     }

@@ -13,7 +13,7 @@ from providers.models.health import (
     LevelOverride,
     Probe,
 )
-from providers.models.keys import Credential, VirtualKey
+from providers.models.keys import Credential, CredentialUse, VirtualKey
 from providers.models.people import (
     Membership,
     Organisation,
@@ -36,6 +36,7 @@ __all__ = [
     "CachePurge",
     "CachedAnswer",
     "Credential",
+    "CredentialUse",
     "Deployment",
     "Entry",
     "FilterMode",

@@ -16,7 +16,10 @@ class Credential(models.Model):
     """A provider's key, sealed. Team and user empty: the organisation's; the nearest wins.
 
     `sealed` is the secret under a data key of its own; `wrapped_key` that data key under the ring's
-    key `ring_key`. `hint` is the last four characters, all that is ever shown again.
+    key `ring_key`; neither opens in a row with another `seal_id` (None: sealed before rows had
+    one). `hint` is the last four characters, all that is ever shown again. Of several of a holder
+    prompts are shared out by `weight`; 0: only where the others are refused. `ends_at` is when it
+    stops for good; None: when somebody revokes it.
     """
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="credentials")
@@ -27,23 +30,38 @@ class Credential(models.Model):
     sealed = models.BinaryField()
     wrapped_key = models.BinaryField()
     ring_key = models.CharField(max_length=32)
+    seal_id = models.UUIDField(null=True, unique=True)
     hint = models.CharField(max_length=8)
+    label = models.CharField(max_length=60, blank=True)
+    weight = models.FloatField(default=1.0)
+    ends_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
 
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["provider", "team", "user"],
-                nulls_distinct=False,
-                name="one_credential_a_holder",
-            ),
-        ]
-
     def __str__(self) -> str:
         return f"...{self.hint}"
+
+
+class CredentialUse(models.Model):
+    """What became of a credential, written after the fact, beside it: it changes all the time."""
+
+    credential = models.OneToOneField(
+        Credential, primary_key=True, on_delete=models.CASCADE, related_name="use"
+    )
+    taken_at = models.DateTimeField(null=True)
+    refused_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"use of {self.credential_id}"
+
+    @property
+    def is_refused(self) -> bool:
+        """Of the two, the refusal was the last word."""
+        if self.refused_at is None:
+            return False
+        return self.taken_at is None or self.taken_at < self.refused_at
 
 
 class VirtualKey(models.Model):

@@ -21,12 +21,14 @@ class Capability(StrEnum):
     SEE_OWN_USE = "see own use and cost"
     RUN_PROMPTS = "run prompts"
     HOLD_KEYS = "hold API keys"
+    HOLD_CREDENTIALS = "keep keys of providers here"
     SEE_SETTINGS = "see settings"
     SEE_TEAM_COSTS = "see the costs of the team"
     SEE_BUDGETS = "see the budgets of the team"
     MANAGE_MEMBERS = "manage the members of the team"
     MANAGE_POLICY = "set the policy of the team"
     MANAGE_TEAM_KEYS = "manage the API keys of the team"
+    MANAGE_TEAM_CREDENTIALS = "keep the provider keys of the team"
     MANAGE_TEAM_TOOLS = "manage the tools of the team"
     MANAGE_TOOLS = "manage the tools that run here"
     MANAGE_CACHE = "see and purge the cached answers of the team"
@@ -44,13 +46,14 @@ class Capability(StrEnum):
 C = Capability
 
 _VIEWER = frozenset({C.SIGNED_IN, C.SEE_OWN_USE})
-_MEMBER = _VIEWER | {C.RUN_PROMPTS, C.HOLD_KEYS, C.SEE_SETTINGS}
+_MEMBER = _VIEWER | {C.RUN_PROMPTS, C.HOLD_KEYS, C.HOLD_CREDENTIALS, C.SEE_SETTINGS}
 _ADMIN = _MEMBER | {
     C.SEE_TEAM_COSTS,
     C.SEE_BUDGETS,
     C.MANAGE_MEMBERS,
     C.MANAGE_TEAM_KEYS,
     C.MANAGE_POLICY,
+    C.MANAGE_TEAM_CREDENTIALS,
     C.MANAGE_TEAM_TOOLS,
     C.MANAGE_CACHE,
 }
@@ -61,6 +64,7 @@ _OPERATOR = frozenset({
     C.SEE_HEALTH,
     C.STEER_HEALTH,
     C.MANAGE_PROVIDERS,
+    C.HOLD_CREDENTIALS,
     C.MANAGE_ROUTES,
     C.MANAGE_TEAM_TOOLS,
     C.MANAGE_TOOLS,
@@ -165,6 +169,11 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:key_issue": C.HOLD_KEYS,
     "providers:key_rotate": C.HOLD_KEYS,
     "providers:key_revoke": C.HOLD_KEYS,
+    "providers:credentials": C.HOLD_CREDENTIALS,
+    "providers:credential_new": C.HOLD_CREDENTIALS,
+    "providers:credential": C.HOLD_CREDENTIALS,
+    "providers:credential_rotate": C.HOLD_CREDENTIALS,
+    "providers:credential_revoke": C.HOLD_CREDENTIALS,
     "providers:policies": C.MANAGE_POLICY,
     "providers:policy_try": C.MANAGE_POLICY,
     "providers:cache": C.MANAGE_CACHE,

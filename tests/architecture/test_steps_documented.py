@@ -22,8 +22,25 @@ def test_every_step_is_listed_where_readers_begin() -> None:
 def test_steps_are_composed_in_the_order_listed() -> None:
     source = inspect.getsource(pipeline.Engine.__post_init__)
     call_steps = re.findall(r"self\.(\w+)\.open,", source[source.index("call_steps") :])
-    attempt_steps = re.findall(r"(Structured|retry|_budget|breakers|RateLimit)\b.*\.open", source)
+    attempt_steps = re.findall(
+        r"(Structured|retry|_budget|CredentialChoice|breakers|RateLimit)\b.*\.open", source
+    )
     assert [name.strip("_") for name in call_steps] == _listed()[:6]
-    below = ["fallback", "structured", "retry", "budget", "breaker", "rate_limit", "dispatch"]
-    assert _listed()[6:] == below
-    assert attempt_steps[:5] == ["Structured", "retry", "_budget", "breakers", "RateLimit"]
+    assert _listed()[6:] == [
+        "fallback",
+        "structured",
+        "retry",
+        "budget",
+        "credential",
+        "breaker",
+        "rate_limit",
+        "dispatch",
+    ]
+    assert attempt_steps[:6] == [
+        "Structured",
+        "retry",
+        "_budget",
+        "CredentialChoice",
+        "breakers",
+        "RateLimit",
+    ]

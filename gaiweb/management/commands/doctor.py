@@ -7,17 +7,19 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
+from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 from redis import Redis, RedisError
 
 from gaiweb.celery import app
 from gaiweb.embedded import schema
-from providers.credentials import ring
+from providers.credentials import ring, rotation
 from providers.models import Credential, Provider, Route
 
 
@@ -114,6 +116,19 @@ def look_at_key_ring() -> list[Finding]:
     return [Finding("key ring", is_well=True, words=f"{len(keys)} key(s), opens every credential")]
 
 
+def look_at_old_keys() -> list[Finding]:
+    """Name providers whose keys are due; no key is told."""
+    days = settings.GAIWEB.credentials.remind_after_days
+    try:
+        due = rotation.due_by_provider(timezone.now(), timedelta(days=days))
+    except DatabaseError:
+        return []
+    return [
+        Finding("provider keys", None, f"{name}: {keys} older than {days} days; rotate them")
+        for name, keys in due.items()
+    ]
+
+
 def look_at_broker() -> list[Finding]:
     url = settings.GAIWEB.broker_url
     if url.startswith("filesystem"):
@@ -158,6 +173,7 @@ LOOKS: tuple[Callable[[], list[Finding]], ...] = (
     look_at_names,
     look_at_database,
     look_at_key_ring,
+    look_at_old_keys,
     look_at_broker,
     look_at_redis,
     look_at_providers,

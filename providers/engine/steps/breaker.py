@@ -20,7 +20,6 @@ from providers.engine.ports import (
     Outcome,
     Permit,
     Resting,
-    Secrets,
     UtcNow,
 )
 from providers.engine.routes import Deployment
@@ -39,7 +38,6 @@ class Breakers:
     """
 
     circuits: Circuits
-    secrets: Secrets
     utcnow: UtcNow
     changed: Callable[[Deployment, BreakerChange], None]
     limits: BreakerLimits = field(default_factory=BreakerLimits)
@@ -75,8 +73,7 @@ class Breakers:
     @asynccontextmanager
     async def open(self, attempt: Attempt, open_next: Open[Attempt]) -> AsyncGenerator[Stream]:
         deployment = attempt.deployment
-        identity = self.secrets.identity_of(deployment, attempt.call.caller)
-        key = CircuitKey(deployment.id, identity)
+        key = CircuitKey(deployment.id, attempt.credential)
         self._seen[deployment.id] = deployment
         permit = await self._admit(deployment, key)
         stream: Stream | None = None

@@ -56,7 +56,7 @@ class Dispatch:
     @asynccontextmanager
     async def open(self, attempt: Attempt) -> AsyncGenerator[Stream]:
         deployment = attempt.deployment
-        secret = await self.secrets.secret_for(deployment, attempt.call.caller)
+        secret = await self.secrets.open(deployment, attempt.credential)
         progress = _Progress(attempt, self._new_record(attempt), self.now)
         adapter = self.adapters[deployment.kind]
         patience = asyncio.timeout(self._patience_s(attempt))

@@ -23,6 +23,7 @@ from providers.views.forms import PageForm
 from providers.views.settings.sections import show
 
 ROWS = 50
+_NOTHING = "none"
 
 
 class FilterForm(PageForm):
@@ -128,10 +129,12 @@ def _midnight(day: date | None, later: int) -> datetime | None:
 
 def _facts(entry: AuditEntry) -> list[Fact]:
     before, after = entry.before or {}, entry.after or {}
-    return [
+    facts = [
         Fact(name.replace("_", " "), _told(before, name), _told(after, name))
         for name in {**before, **after}
     ]
+    # Of what was made or removed, what was never set says nothing.
+    return [fact for fact in facts if {fact.before, fact.after} != {None, _NOTHING}]
 
 
 def _told(facts: dict[str, object], name: str) -> str | None:
@@ -139,7 +142,7 @@ def _told(facts: dict[str, object], name: str) -> str | None:
         return None
     value = facts[name]
     if value is None or value == "" or value == []:
-        return "none"
+        return _NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

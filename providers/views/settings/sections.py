@@ -14,6 +14,7 @@ from providers.people.standing import Standing, standing_of
 
 SECTIONS = (
     ("Providers", "providers:providers"),
+    ("Provider keys", "providers:credentials"),
     ("Routes", "providers:routes"),
     ("Budgets", "providers:budgets"),
     ("Tools", "providers:tools"),

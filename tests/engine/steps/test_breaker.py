@@ -227,7 +227,7 @@ async def test_a_teams_broken_key_does_not_rest_the_deployment_for_others(
     script: Script, ledger: MemoryLedger, recorder: Recorder
 ) -> None:
     class PerTeam(NoSecrets):
-        def identity_of(self, deployment: Deployment, caller: Caller) -> str:
+        def pick(self, deployment: Deployment, caller: Caller) -> str:
             return f"team {caller.team_id}"
 
     engine = an_engine(script, ledger, recorder, secrets=PerTeam())

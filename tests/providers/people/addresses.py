@@ -9,9 +9,9 @@ from decimal import Decimal
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from conversations.models import Attachment, Conversation, Message, Run, RunState
-from providers import catalog
+from providers import catalog, credentials
 from providers.ledger.budgets import parse_scope, set_budget
-from providers.models import Budget, Route, Team, Tool, ToolKind, User, VirtualKey
+from providers.models import Budget, Credential, Route, Team, Tool, ToolKind, User, VirtualKey
 from tests.providers.people.conftest import World
 
 
@@ -50,9 +50,15 @@ def a_tool(team: Team) -> Tool:
     return Tool.objects.get_or_create(name=f"tool-{team.pk}", defaults=defaults)[0]
 
 
+def a_credential(team: Team, user: User) -> Credential:
+    provider = catalog.add_provider(name="acme", kind="openai_chat", secret="sk-of-all")
+    return credentials.add(provider, "sk-own", credentials.Holder(user=user))
+
+
 SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "token": lambda _world, _team, _user: "no-such-token",
     "key_id": lambda _world, team, user: a_key(team, user).pk,
+    "credential_id": lambda _world, team, user: a_credential(team, user).pk,
     "provider_id": lambda _world, _team, _user: a_route().targets.get().deployment.provider_id,
     "route_id": lambda _world, _team, _user: a_route().pk,
     # Belongs to no team; one that exists would be asked for real.

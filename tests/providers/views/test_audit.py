@@ -82,7 +82,7 @@ def test_csv_holds_every_entry_and_no_formula(world: World, as_user: As, three: 
 
     assert [row["what"] for row in rows] == ["key.issued", "key.revoked"]
     assert rows[1]["before"] == '{"prefix":"gai_abc"}'
-    assert rows[0]["who"] == "command line"
+    assert rows[0]["who"] == "this machine"
     assert rows[0]["why"] == "Asked for by mail."
 
 
