@@ -47,7 +47,8 @@ from providers.engine.request import (
     ToolResult,
 )
 from providers.engine.routes import KINDS
-from tests.engine.adapters.replay import ADAPTERS, Replay, answering, sse
+from providers.engine.upstream import Upstream
+from tests.engine.adapters.replay import ADAPTERS, Replay, sse
 from tests.engine.conftest import an_engine
 from tests.engine.wires import WIRES
 from tests.engine.wires.endings import ENDINGS, REFUSALS
@@ -100,7 +101,7 @@ async def test_a_stream_cut_after_any_frame_is_never_a_clean_end(wire: Wire) -> 
 
 @every_wire
 async def test_a_connection_that_breaks_is_a_cut_stream(wire: Wire) -> None:
-    replay = Replay(wire.kind, wire.stream[:4], error=ConnectionResetError("reset"))
+    replay = Replay(wire.kind, wire.stream[:4], error=httpx.ReadError("reset"))
     with pytest.raises(StreamCut):
         await replay.events()
 
@@ -220,7 +221,7 @@ async def test_a_provider_that_never_answers_times_out(
         await asyncio.sleep(3600)
         raise AssertionError
 
-    adapter = ADAPTERS[wire.kind](answering(silent))
+    adapter = ADAPTERS[wire.kind](Upstream(transport=httpx.MockTransport(silent)))
     engine = an_engine(script, ledger, recorder, adapters={wire.kind: adapter})
     with pytest.raises(UpstreamTimeout):
         async with engine.open(a_request(), CALLER, a_route(a_deployment(kind=wire.kind))):

@@ -33,7 +33,7 @@ from providers.engine.events import Event, Finish, TextDelta
 from providers.engine.pipeline import Engine
 from providers.engine.ports import Reservation
 from providers.engine.upstream import Upstream
-from tests.engine.adapters.replay import ADAPTERS, Through
+from tests.engine.adapters.replay import ADAPTERS
 from tests.engine.conftest import an_engine, now
 from tests.engine.wires import WIRES
 from tests.engine.wires.wire import Wire
@@ -151,7 +151,7 @@ def cut_after(marker: bytes | None) -> Callable[[Wire, bool], Play]:
     """Break off behind the piece that holds `marker`; None: before there is any content."""
 
     def play(wire: Wire, stream: bool) -> Play:
-        broken = ConnectionResetError("reset")
+        broken = httpx.ReadError("reset")
         if not stream:
             return Play([wire.plain[: len(wire.plain) // 2]], breaks=broken)
         if marker is None:
@@ -167,8 +167,8 @@ def garbage_behind(wire: Wire, stream: bool) -> Play:
 
 
 FAULTS = [
-    Fault("connect refused", UpstreamUnavailable, refuses(ConnectionRefusedError("refused"))),
-    Fault("reset", UpstreamUnavailable, refuses(ConnectionResetError("reset"))),
+    Fault("connect refused", UpstreamUnavailable, refuses(httpx.ConnectError("refused"))),
+    Fault("reset", UpstreamUnavailable, refuses(httpx.ReadError("reset"))),
     Fault("hang", UpstreamTimeout, hangs),
     Fault("400", UpstreamRejected, status(400)),
     Fault("401", CredentialRejected, status(401)),
@@ -251,7 +251,7 @@ class Outcome:
 async def run(fault: Fault, wire: Wire, stream: bool) -> Outcome:
     upstream = FaultyUpstream(fault.play(wire, stream), Play(said(wire, stream)))
     ledger, recorder = CountingLedger(), Recorder()
-    adapter = ADAPTERS[wire.kind](Upstream(transport=Through(upstream)))
+    adapter = ADAPTERS[wire.kind](Upstream(transport=upstream))
     engine = an_engine(Script(), ledger, recorder, adapters={wire.kind: adapter})
     first, second = (
         a_deployment(n, kind=wire.kind, base_url=f"http://127.0.0.1:{n}", max_attempts=TRIES)

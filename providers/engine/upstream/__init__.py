@@ -1,19 +1,18 @@
-"""The one HTTP client: pooled, guarded, and the only importer of its library."""
+"""The one HTTP client: pooled, guarded, and the only importer of its libraries."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import aiohttp
+import httpx
 from aiohttp.abc import AbstractResolver
-from aiohttp.http_exceptions import ContentEncodingError
-from yarl import URL
 
 from providers.engine.addresses import is_literal, may_reach
 from providers.engine.errors import (
@@ -27,10 +26,11 @@ from providers.engine.errors import (
 from providers.engine.patience import Patience
 from providers.engine.routes import Deployment
 from providers.engine.upstream.pool import Idle, Pool, refused
-from providers.engine.upstream.transport import Request, Response, Transport
 
-# A TimeoutError is an OSError.
-_FAILURES = (OSError, aiohttp.ClientError)
+_SILENCES = (httpx.ReadTimeout, TimeoutError, aiohttp.SocketTimeoutError)
+_FAILURES = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError)
+_BROKEN = (*_SILENCES, *_FAILURES)
+_PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """Status and headers are here, the body is still coming. Header names are in any case."""
+    """Status and headers are here, the body is still coming. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -69,7 +69,7 @@ class Upstream:
     `local_headers` are added to what goes to a local provider, and to no other.
     """
 
-    transport: Transport | None = None
+    transport: httpx.AsyncBaseTransport | None = None
     resolver: AbstractResolver | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     most_response_bytes: int = 64 * 1024 * 1024
@@ -86,21 +86,19 @@ class Upstream:
         Redirects are refused: a key goes to its own host and to no other.
         Raises UpstreamError.
         """
-        deployment = outgoing.deployment
-        request = _request(outgoing, self._more_headers(deployment))
-        transport = self._transport_for(deployment, request.url)
+        request = _request(outgoing, self._more_headers(outgoing.deployment))
+        name = outgoing.deployment.name
+        transport = self._transport_for(outgoing.deployment, request.url)
+        with _before_headers(name):
+            response = await transport.handle_async_request(request)
         try:
-            response = await transport.send(request)
-        except _FAILURES as error:
-            raise _unheard(deployment.name, error) from error
-        try:
-            if 300 <= response.status < 400:
+            if 300 <= response.status_code < 400:
                 raise UpstreamMisconfigured(
-                    f"{deployment.name} redirects elsewhere; redirects are refused.",
-                    status=response.status,
+                    f"{name} redirects elsewhere; redirects are refused.",
+                    status=response.status_code,
                 )
-            async with aclosing(self._chunks(response, deployment)) as body:
-                yield Incoming(response.status, response.headers, body)
+            async with aclosing(self._chunks(response, outgoing.deployment)) as body:
+                yield Incoming(response.status_code, _headers(response), body)
         finally:
             await _close(response)
 
@@ -125,16 +123,17 @@ class Upstream:
         return self.local_headers() if deployment.is_local else {}
 
     async def _chunks(
-        self, response: Response, deployment: Deployment
+        self, response: httpx.Response, deployment: Deployment
     ) -> AsyncGenerator[bytes, None]:
+        chunks = aiter(_decompressed(response))
         name = deployment.name
         patience = Patience(deployment.idle_timeout_s)
         received = 0
         try:
             while True:
                 try:
-                    chunk = await patience.next(response.pieces)
-                except _FAILURES as error:
+                    chunk = await patience.next(chunks)
+                except _BROKEN as error:
                     raise _broken(name, error) from error
                 if chunk is None:
                     return
@@ -147,9 +146,8 @@ class Upstream:
         finally:
             patience.close()
 
-    def _transport_for(self, deployment: Deployment, url: URL) -> Transport:
-        host = url.host or ""
-        if is_literal(host) and not may_reach(host, is_local=deployment.is_local):
+    def _transport_for(self, deployment: Deployment, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        if is_literal(url.host) and not may_reach(url.host, is_local=deployment.is_local):
             raise refused(deployment.name)
         if self.transport is not None:
             return self.transport
@@ -159,51 +157,76 @@ class Upstream:
         return self._pools[loop].transport(url, is_local=deployment.is_local)
 
 
-def _request(outgoing: Outgoing, more: Mapping[str, str]) -> Request:
+def _request(outgoing: Outgoing, more: Mapping[str, str]) -> httpx.Request:
     deployment = outgoing.deployment
     try:
         url = _url(deployment.base_url, outgoing.path)
-    except ValueError as error:
+    except httpx.InvalidURL as error:
         raise UpstreamMisconfigured(f"{deployment.name} has no valid base URL.") from error
-    return Request(
-        method="GET" if outgoing.body is None else "POST",
-        url=url,
-        headers={"user-agent": "gaiweb", **more, **outgoing.headers},
-        body=outgoing.body,
-        connect_timeout_s=deployment.connect_timeout_s,
+    headers = {"user-agent": "gaiweb", **more, **outgoing.headers}
+    body = outgoing.body
+    if body is not None and len(body) > _PIECE_BYTES:
+        headers["content-length"] = str(len(body))
+    return httpx.Request(
+        "GET" if body is None else "POST",
+        url,
+        headers=headers,
+        content=body if body is None or len(body) <= _PIECE_BYTES else _pieces(body),
+        extensions={"timeout": {"connect": deployment.connect_timeout_s}},
     )
 
 
+def _decompressed(response: httpx.Response) -> AsyncIterable[bytes]:
+    """Take the bare stream where nothing is compressed: httpx's own iterators cost more than it."""
+    stream = response.stream
+    if "content-encoding" in response.headers or not isinstance(stream, httpx.AsyncByteStream):
+        return response.aiter_bytes()
+    return stream
+
+
 @lru_cache(maxsize=512)
-def _url(base_url: str, path: str) -> URL:
-    """Parse it once: that is a tenth of a short call. Raises ValueError."""
-    url = URL(base_url.rstrip("/") + path)
-    if url.scheme not in {"http", "https"} or not url.host or url.user or url.password:
-        raise ValueError("neither http nor https to a host")
+def _url(base_url: str, path: str) -> httpx.URL:
+    """Parse it once: that is a tenth of a short call. Raises InvalidURL."""
+    url = httpx.URL(base_url.rstrip("/") + path)
+    if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
+        raise httpx.InvalidURL("neither http nor https to a host")
     return url
 
 
-async def _close(response: Response) -> None:
+def _headers(response: httpx.Response) -> Mapping[str, str]:
+    raw = response.headers.raw
+    return {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in raw}
+
+
+async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:
+    """Hand a large body over bit by bit: in one piece it would hold up everybody on the loop."""
+    for place in range(0, len(body), _PIECE_BYTES):
+        yield body[place : place + _PIECE_BYTES]
+
+
+async def _close(response: httpx.Response) -> None:
     try:
-        await response.close()
+        await response.aclose()
     except _FAILURES:
         # It was closing anyway; what mattered has been read or has been told.
         return
 
 
-def _unheard(name: str, error: Exception) -> UpstreamError:
-    """Tell silence, after which an answer may be on its way, from no connection at all."""
-    is_silence = isinstance(error, TimeoutError) and not isinstance(
-        error, aiohttp.ConnectionTimeoutError
-    )
-    if is_silence:
-        return UpstreamTimeout(f"{name} did not answer in time.")
-    return UpstreamUnavailable(f"{name} could not be reached.")
+@contextmanager
+def _before_headers(name: str) -> Generator[None]:
+    try:
+        yield
+    except UpstreamError:
+        raise
+    except _SILENCES as error:
+        raise UpstreamTimeout(f"{name} did not answer in time.") from error
+    except _FAILURES as error:
+        raise UpstreamUnavailable(f"{name} could not be reached.") from error
 
 
 def _broken(name: str, error: Exception) -> UpstreamError:
-    if isinstance(error, TimeoutError):
+    if isinstance(error, _SILENCES):
         return UpstreamTimeout(f"{name} fell silent in the middle of its answer.")
-    if isinstance(error.__cause__, ContentEncodingError):
+    if isinstance(error, httpx.DecodingError):
         return UpstreamGarbled(f"{name} sent a body that does not decompress.")
     return StreamCut(f"{name} broke off in the middle of its answer.")

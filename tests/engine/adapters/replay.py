@@ -1,4 +1,4 @@
-"""Adapters fed from memory, through httpx's mock transport behind the engine's own port."""
+"""Adapters fed from memory, through httpx's own mock transport."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from multidict import CIMultiDict
 
 from providers.engine.adapters.anthropic_messages import AnthropicMessagesAdapter
 from providers.engine.adapters.gemini import GeminiAdapter
@@ -22,7 +21,6 @@ from providers.engine.events import Event
 from providers.engine.ports import Adapter
 from providers.engine.request import CompletionRequest
 from providers.engine.upstream import Upstream
-from providers.engine.upstream.transport import Request, Response
 from tests.fakes import CALLER, a_deployment, a_request, a_route
 
 ADAPTERS: dict[str, Callable[[Upstream], Adapter]] = {
@@ -45,26 +43,6 @@ def _recordings() -> Path:
 
 
 RECORDINGS = _recordings()
-
-
-@dataclass
-class Through:
-    """An httpx transport as the engine's; what it raises is raised as it is."""
-
-    inner: httpx.AsyncBaseTransport
-
-    async def send(self, request: Request) -> Response:
-        sent = httpx.Request(
-            request.method, str(request.url), headers=request.headers, content=request.body
-        )
-        answer = await self.inner.handle_async_request(sent)
-        assert isinstance(answer.stream, httpx.AsyncByteStream)
-        headers = CIMultiDict(answer.headers.multi_items())
-        return Response(answer.status_code, headers, aiter(answer.stream), answer.aclose)
-
-
-def answering(handle: Callable[[httpx.Request], Any]) -> Upstream:
-    return Upstream(transport=Through(httpx.MockTransport(handle)))
 
 
 class Chunks(httpx.AsyncByteStream):
@@ -92,7 +70,7 @@ class Replay:
     sent: list[httpx.Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._adapter = ADAPTERS[self.wire](answering(self._handle))
+        self._adapter = ADAPTERS[self.wire](Upstream(transport=httpx.MockTransport(self._handle)))
 
     async def events(
         self,

@@ -28,7 +28,7 @@ from providers.engine.errors import (
 from providers.engine.ports import EmbeddingAdapter
 from providers.engine.upstream import Upstream
 from providers.engine.usage import Usage
-from tests.engine.adapters.replay import Chunks, answering
+from tests.engine.adapters.replay import Chunks
 from tests.fakes import a_deployment
 
 SECRET = "sk-very-secret"
@@ -45,7 +45,7 @@ class Answered:
     sent: list[httpx.Request] = field(default_factory=list)
 
     def upstream(self) -> Upstream:
-        return answering(self._handle)
+        return Upstream(transport=httpx.MockTransport(self._handle))
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
         self.sent.append(request)
@@ -173,7 +173,7 @@ async def test_a_refusal_has_its_error(wire: Wire, status: int, kind: type[Engin
 @every_wire
 async def test_a_server_that_falls_silent_times_out(wire: Wire) -> None:
     with pytest.raises(UpstreamTimeout):
-        await embed(wire, Answered(b"{", error=TimeoutError("silence")))
+        await embed(wire, Answered(b"{", error=httpx.ReadTimeout("silence")))
 
 
 @every_wire

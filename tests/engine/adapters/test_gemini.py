@@ -435,7 +435,7 @@ async def test_a_model_may_bring_its_own_collection_and_cannot_leave_the_path() 
     assert paths == [
         "/models/gemini-x:streamGenerateContent?alt=sse",
         "/tunedModels/mine:streamGenerateContent?alt=sse",
-        "/models/a%3Fkey=b%23c:streamGenerateContent?alt=sse",
+        "/models/a%3Fkey%3Db%23c:streamGenerateContent?alt=sse",
     ]
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 
 from providers.engine.errors import UpstreamGarbled
 from providers.engine.pipeline import Engine
-from providers.engine.routes import Deployment
 from providers.engine.upstream import Outgoing, Upstream
+from tests.engine.adapters.replay import Chunks
 from tests.engine.sockets.test_upstream import at, text_of
 from tests.fakes import CALLER, a_deployment, a_request, a_route
 from tests.upstream import TEXT, FakeUpstream
@@ -37,37 +36,30 @@ async def test_many_streams_at_once_wait_for_none_of_each_other(
     assert await asyncio.gather(*asked) == [TEXT] * 32
 
 
-@asynccontextmanager
-async def answering(body: bytes, coding: str | None) -> AsyncIterator[tuple[Upstream, Deployment]]:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        head = f"content-encoding: {coding}\r\n" if coding else ""
-        writer.write(f"HTTP/1.1 200 OK\r\n{head}content-length: {len(body)}\r\n\r\n".encode())
-        writer.write(body)
-        writer.close()
+def answering(body: bytes, **headers: str) -> Upstream:
+    def handle(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers=headers, stream=Chunks([body]))
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    upstream = Upstream(environ={}, most_response_bytes=1000)
-    yield upstream, a_deployment(base_url=f"http://127.0.0.1:{port}")
-    await upstream.aclose()
-    server.close()
+    return Upstream(transport=httpx.MockTransport(handle), most_response_bytes=1000)
 
 
 async def test_a_compressed_body_is_opened() -> None:
-    async with answering(gzip.compress(b"hello"), "gzip") as (upstream, deployment):
-        _, body = await upstream.fetch(Outgoing(deployment, "/", {}))
-        assert body == b"hello"
+    upstream = answering(gzip.compress(b"hello"), **{"content-encoding": "gzip"})
+    _, body = await upstream.fetch(Outgoing(a_deployment(), "/", {}))
+    assert body == b"hello"
 
 
 @pytest.mark.parametrize(
-    ("body", "coding"),
-    [(b"not gzip", "gzip"), (b"x" * 1001, None), (gzip.compress(b"x" * 1001), "gzip")],
+    ("body", "headers"),
+    [
+        (b"not gzip", {"content-encoding": "gzip"}),
+        (b"x" * 1001, {}),
+        (gzip.compress(b"x" * 1001), {"content-encoding": "gzip"}),
+    ],
     ids=["not gzip", "too large", "too large once opened"],
 )
 async def test_what_cannot_be_opened_or_is_too_large_is_garbled(
-    body: bytes, coding: str | None
+    body: bytes, headers: dict[str, str]
 ) -> None:
-    async with answering(body, coding) as (upstream, deployment):
-        with pytest.raises(UpstreamGarbled):
-            await upstream.fetch(Outgoing(deployment, "/", {}))
+    with pytest.raises(UpstreamGarbled):
+        await answering(body, **headers).fetch(Outgoing(a_deployment(), "/", {}))

@@ -13,7 +13,8 @@ import httpx
 from providers.engine.adapters.gemini.embeddings import GeminiEmbeddings
 from providers.engine.adapters.openai_chat.embeddings import OpenAIEmbeddings
 from providers.engine.errors import EngineError
-from tests.engine.adapters.replay import Chunks, answering
+from providers.engine.upstream import Upstream
+from tests.engine.adapters.replay import Chunks
 from tests.fakes import a_deployment
 
 
@@ -46,9 +47,11 @@ def expected(recording: dict[str, Any]) -> Embedded:
 async def heard(recording: dict[str, Any], pieces: Sequence[bytes] | None) -> Embedded:
     response = recording["response"]
     body = pieces or [response["body"].encode()]
-    upstream = answering(lambda _: httpx.Response(response["status"], stream=Chunks(body)))
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(response["status"], stream=Chunks(body))
+    )
     is_google = "googleapis" in recording["request"]["url"]
-    adapter = (GeminiEmbeddings if is_google else OpenAIEmbeddings)(upstream)
+    adapter = (GeminiEmbeddings if is_google else OpenAIEmbeddings)(Upstream(transport=transport))
     deployment = a_deployment(kind=adapter.kind)
     try:
         reply = await adapter.embed(deployment, _inputs(recording), None, None)
