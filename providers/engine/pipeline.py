@@ -215,6 +215,7 @@ class Engine:
         steps: list[StepOpen[Call]] = [
             self.filters.open,
             self.caller_limits.open,
+            self.degradation.open_texts,
             self._budget.open,
         ]
         return chained(steps, open_route)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
 from providers.engine.call import Caller, Source, Tier
+from providers.engine.embedding import EmbeddingRequest
 from providers.engine.errors import ServiceDegraded
 from providers.engine.events import Event, Notice, TextDelta
 from providers.engine.levels import FULL, InForce, Level
@@ -72,3 +74,14 @@ async def test_an_answer_that_was_shortened_is_not_what_a_full_prompt_gets_later
     in_force(engine, replace(FULL))
     events = await ask(engine)
     assert not any(isinstance(event, Notice) for event in events)
+
+
+async def test_texts_are_not_made_vectors_in_an_emergency_and_nothing_is_held(
+    engine: Engine, ledger: MemoryLedger
+) -> None:
+    in_force(engine, EMERGENCY)
+    request = EmbeddingRequest(uuid4(), "gpt", ("one", "two"))
+    with pytest.raises(ServiceDegraded) as refused:
+        await engine.embed(request, CALLER, a_route())
+    assert refused.value.health_score == 0.4
+    assert ledger.intents == []

@@ -58,6 +58,17 @@ class Degradation:
         _reduce(call, force)
         return open_next(call)
 
+    def open_texts(self, call: Call, open_next: Open[Call]) -> AbstractAsyncContextManager[Stream]:
+        """Texts that become vectors cannot be shortened; in an emergency nobody is asked.
+
+        Raises ServiceDegraded.
+        """
+        force = self.in_force(call.caller.team_id)
+        call.level = force.level
+        if force.level is Level.EMERGENCY:
+            raise _refused(force)
+        return open_next(call)
+
     @asynccontextmanager
     async def _open_without_asking(
         self, call: Call, force: InForce, open_next: Open[Call]
@@ -80,9 +91,7 @@ class Degradation:
             return stream
         words = _predefined(call.request, force)
         if words is None:
-            raise ServiceDegraded(
-                REFUSED, retry_after_s=force.retry_after_s, health_score=force.score
-            )
+            raise _refused(force)
         call.notices.append(Notice(NoticeKind.DEGRADED, PREDEFINED))
         call.preferred = NOWHERE
         events = await stack.enter_async_context(aclosing(_say(words)))
@@ -97,6 +106,10 @@ class Degradation:
             input_bound=0,
             status=AttemptStatus.OK,
         )
+
+
+def _refused(force: InForce) -> ServiceDegraded:
+    return ServiceDegraded(REFUSED, retry_after_s=force.retry_after_s, health_score=force.score)
 
 
 def _reduce(call: Call, force: InForce) -> None:
