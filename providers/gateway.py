@@ -29,11 +29,14 @@ from providers.engine.tools import Ran, Runner
 from providers.health.live import Numbers
 from providers.models import Provider
 from providers.models import Tool as SavedTool
+from providers.state.idempotency import Asked, Make, Reply
 from providers.state.shared import Sharing
 
 __all__ = [
+    "Reply",
     "RouteInfo",
     "Sharing",
+    "answer_once",
     "breakers",
     "check_key",
     "check_saved",
@@ -79,6 +82,18 @@ async def open_answer(request: CompletionRequest, caller: Caller) -> AsyncGenera
                 yield answer
     finally:
         metrics.active.dec()
+
+
+async def answer_once(request: CompletionRequest, caller: Caller, said: bytes, make: Make) -> Reply:
+    """Let `make` answer; under the request's idempotency key once only, for a day.
+
+    `said` is the request as it came: with the same key it must be the same. Without a key `make`
+    answers each time. Raises EngineError.
+    """
+    if request.idempotency_key is None:
+        return await make()
+    asked = Asked(caller, request.idempotency_key, said, request.id)
+    return await (await wiring.here()).replies.answer(asked, make)
 
 
 async def embed(request: EmbeddingRequest, caller: Caller) -> Embedding:

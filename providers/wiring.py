@@ -60,6 +60,7 @@ from providers.observers import CallLog, Observers
 from providers.policies import snapshot as policies
 from providers.state.answers import Answers
 from providers.state.changes import Changes
+from providers.state.idempotency import Replies
 from providers.state.local_answers import LocalAnswers
 from providers.state.open_calls import OpenCalls
 from providers.state.own_loop import OwnLoop
@@ -112,6 +113,7 @@ class Wired:
     hurry: asyncio.Event
     pool: Pool
     answers: Answers
+    replies: Replies
     tools: Toolbox
     shared: Shared | None = None
     tracing: Tracing | None = None
@@ -168,6 +170,7 @@ class Wired:
             self.flushing.cancel()
         await self.watch.stop()
         await self.changes.stop()
+        await self.replies.aclose()
         # The server has cancelled what was left; each still has to reach its settlement.
         if not await self.open_calls.ended(_LAST_CALLS_S):
             log.warning("calls_left_to_expiry")
@@ -371,6 +374,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         hurry=hurry,
         pool=pool,
         answers=answers,
+        replies=Replies(pool=pool, sealer=sealer, utcnow=timezone.now),
         shared=shared,
         tracing=tracing,
         tools=Toolbox(Means(upstream, pool)),

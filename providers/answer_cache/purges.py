@@ -12,7 +12,8 @@ from django.utils import timezone
 from providers import audit
 from providers.answer_cache import shelf
 from providers.engine.ports import Purge
-from providers.models import CachedAnswer, CachePurge, Team, User
+from providers.models import CachedAnswer, CachePurge, KeptReply, Team, User
+from providers.state import idempotency
 
 
 def purge(user: User | None, team: Team | None = None, route: str | None = None) -> int:
@@ -36,6 +37,7 @@ def in_force() -> Sequence[Purge]:
 def sweep(now: datetime) -> int:
     """Delete what is too old or too much; answer how many answers. Safe to repeat."""
     CachePurge.objects.filter(at__lt=_oldest(now)).delete()
+    KeptReply.objects.filter(at__lt=now - idempotency.KEPT).delete()
     old, _ = CachedAnswer.objects.filter(kept_at__lt=_oldest(now)).delete()
     return old + shelf.keep_within(settings.GAIWEB.cache.shared_bytes)
 

@@ -115,6 +115,24 @@ TABLE: Mapping[type[engine.EngineError], Row] = MappingProxyType({
     engine.TextTooLong: _invalid(
         "TEXT_TOO_LONG", "The text is too long", "string_above_max_length"
     ),
+    engine.IdempotencyKeyReused: Row(
+        _GUIDE_INVALID,
+        422,
+        _INVALID,
+        "idempotency_key_reused",
+        _INVALID,
+        F.CALLER,
+        "The idempotency key belongs to another request",
+    ),
+    engine.StillAnswering: Row(
+        _GUIDE_INVALID,
+        409,
+        _INVALID,
+        "idempotency_key_in_use",
+        _INVALID,
+        F.CALLER,
+        "The first request with this key is still being answered",
+    ),
     engine.UnknownModel: Row(
         _GUIDE_INVALID,
         404,

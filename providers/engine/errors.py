@@ -4,6 +4,7 @@ EngineError
 ├── RequestRejected             the caller can fix it
 │   ├── InvalidRequest          and of it TooManyMessages  InvalidRole  UnsupportedPart  TextTooLong
 │   ├── UnknownModel  ContextTooLong  ContentBlocked
+│   ├── IdempotencyKeyReused  StillAnswering
 │   ├── BudgetExceeded  RateLimited  Unpriced
 │   ├── KeyInvalid  NotAllowed  NoSuchPath  MethodRefused  BodyTooLarge         at the door
 ├── UpstreamError               one deployment failed
@@ -71,6 +72,19 @@ class UnsupportedPart(InvalidRequest):
 
 class TextTooLong(InvalidRequest):
     code = "text_too_long"
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """The same key of the same caller came with another request before."""
+
+    code = "idempotency_key_reused"
+
+
+class StillAnswering(RequestRejected):
+    """The first request with this idempotency key is under way."""
+
+    code = "still_answering"
+    may_retry = True
 
 
 class UnknownModel(RequestRejected):

@@ -1,7 +1,7 @@
 """Tables by subject."""
 
 from providers.models.audit import AuditEntry
-from providers.models.cache import CachedAnswer, CachePurge
+from providers.models.cache import CachedAnswer, CachePurge, KeptReply
 from providers.models.catalog import Deployment, Price, PriceVersion, Provider, Route, RouteTarget
 from providers.models.health import (
     BreakerChange,
@@ -42,6 +42,7 @@ __all__ = [
     "FilterMode",
     "HealthScore",
     "HealthState",
+    "KeptReply",
     "Level",
     "LevelChange",
     "LevelOverride",

@@ -45,3 +45,24 @@ class CachePurge(models.Model):
 
     def __str__(self) -> str:
         return f"purge at {self.at:%Y-%m-%d %H:%M}"
+
+
+class KeptReply(models.Model):
+    """A whole answer under a caller's idempotency key, packed and sealed; None: under way.
+
+    The digest and the fingerprint tell nothing of the key or the prompt. Written by
+    `providers.state.idempotency`, never by the ORM.
+    """
+
+    digest = models.BinaryField(primary_key=True)
+    team_id = models.BigIntegerField()
+    fingerprint = models.BinaryField()
+    request_id = models.UUIDField()
+    value = models.BinaryField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["at"], name="replies_by_age")]
+
+    def __str__(self) -> str:
+        return f"answer {self.request_id} of team {self.team_id}"

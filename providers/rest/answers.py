@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -50,14 +52,16 @@ async def tools(caller: Caller) -> ToolsOut:
 
 
 async def answer(
-    request: HttpRequest, caller: Caller, asked: AnswerIn, request_id: UUID
+    request: HttpRequest, caller: Caller, asked: AnswerIn, request_id: UUID, key: str | None
 ) -> HttpResponseBase:
     """Raise EngineError before there is a status line; later it is the stream's last record."""
     accept = request.headers.get("accept", "")
     streams = _SSE in accept or _NDJSON in accept
     wanted = asked.to_engine(request_id, stream=streams)
+    wanted = replace(wanted, idempotency_key=key)
     if not streams:
-        return await _whole(wanted, caller)
+        making = partial(_whole, wanted, caller)
+        return _response(await gateway.answer_once(wanted, caller, request.body, making))
     kind, render = (_SSE, sse) if _SSE in accept else (_NDJSON, ndjson)
     # Nobody comes back by itself to what was posted.
     return await EventStreamResponse.open(
@@ -65,13 +69,18 @@ async def answer(
     )
 
 
-async def _whole(wanted: CompletionRequest, caller: Caller) -> HttpResponse:
+def _response(reply: gateway.Reply) -> HttpResponse:
+    replayed = {"idempotent-replayed": "true"} if reply.is_replay else {}
+    return HttpResponse(reply.body, content_type="application/json", headers=replayed)
+
+
+async def _whole(wanted: CompletionRequest, caller: Caller) -> gateway.Reply:
     gathered = Gathered()
     async with gateway.open_answer(wanted, caller) as opened:
         async for event in opened.events:
             gathered.add(event)
     told = AnswerOut.model_validate(body(gathered, opened))
-    return HttpResponse(told.model_dump_json(), content_type="application/json")
+    return gateway.Reply(told.model_dump_json().encode())
 
 
 async def _records(wanted: CompletionRequest, caller: Caller) -> AsyncGenerator[Record]:

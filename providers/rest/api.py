@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, cast
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from ninja import NinjaAPI, Query
+from ninja import Header, NinjaAPI, Query
 from ninja.errors import AuthenticationError, ValidationError
 from structlog import get_logger
 from uuid_utils.compat import uuid7
@@ -89,11 +89,22 @@ def health(request: HttpRequest) -> HealthOut:
     auth=answers.who_asks,
     openapi_extra={"x-streams": ["text/event-stream", "application/x-ndjson"]},
 )
-async def ask(request: HttpRequest, asked: AnswerIn) -> HttpResponseBase:
+async def ask(
+    request: HttpRequest,
+    asked: AnswerIn,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description="For a day the same request with the same key gets the same whole answer, "
+            "and is paid for once.",
+        ),
+    ] = None,
+) -> HttpResponseBase:
     caller = cast("Caller", request.auth)  # type: ignore[attr-defined] # ninja puts it there
     request_id = uuid7()
     request.META[_REQUEST_ID] = str(request_id)
-    answered = await answers.answer(request, caller, asked, request_id)
+    answered = await answers.answer(request, caller, asked, request_id, key)
     answered[_REQUEST_ID] = str(request_id)
     return answered
 

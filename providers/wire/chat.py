@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
+from functools import partial
 
+import orjson
 from structlog import get_logger
 
 from providers import gateway
 from providers.engine.call import Answer, Caller
 from providers.engine.errors import EngineError
 from providers.engine.events import Event
+from providers.engine.request import CompletionRequest
 from providers.engine.usage import dollars
 from providers.wire.caching import caching, hit_headers
 from providers.wire.chat_answer import DONE, Chunks, Gathered, sse, usage_body
@@ -32,20 +36,28 @@ async def complete(exchange: Exchange, caller: Caller, body: bytes) -> None:
     """Raise EngineError while nothing was written; afterwards it is the stream's last event."""
     traceparent = exchange.header(b"traceparent") or None
     asked = parse(body, exchange.id, traceparent, cache=caching(exchange))
-    if asked.request.stream:
+    key = exchange.header(b"idempotency-key")
+    if key:
+        asked = replace(asked, request=replace(asked.request, idempotency_key=key))
+    wanted = asked.request
+    if wanted.stream:
         await _stream(exchange, caller, asked)
-    else:
-        await _plain(exchange, caller, asked)
+        return
+    reply = await gateway.answer_once(wanted, caller, body, partial(_whole, wanted, caller))
+    headers = list(reply.headers)
+    if reply.is_replay:
+        headers.append((b"idempotent-replayed", b"true"))
+    await exchange.send_json(200, reply.body, headers)
 
 
-async def _plain(exchange: Exchange, caller: Caller, asked: ChatRequest) -> None:
+async def _whole(wanted: CompletionRequest, caller: Caller) -> gateway.Reply:
     created = int(time.time())
     gathered = Gathered()
-    async with gateway.open_answer(asked.request, caller) as answer:
+    async with gateway.open_answer(wanted, caller) as answer:
         async for event in answer.events:
             gathered.add(event)
     # Left the context: every attempt is booked, so the figures are final.
-    body = gathered.body(asked.request, created)
+    body = gathered.body(wanted, created)
     usage, cost_nano = answer.call.usage, answer.call.cost_nano
     if usage is not None:
         body["usage"] = usage_body(usage, cost_nano)
@@ -53,7 +65,7 @@ async def _plain(exchange: Exchange, caller: Caller, asked: ChatRequest) -> None
     cost = dollars(cost_nano)
     if cost is not None:
         headers.append((b"x-gai-cost-usd", cost.encode()))
-    await exchange.json(200, body, headers)
+    return gateway.Reply(orjson.dumps(body), tuple(headers))
 
 
 async def _stream(exchange: Exchange, caller: Caller, asked: ChatRequest) -> None:

@@ -19,7 +19,8 @@ Headers = list[tuple[bytes, bytes]]
 
 JSON = (b"content-type", b"application/json")
 _EXPOSED = (
-    b"x-request-id, x-should-retry, retry-after, x-gai-provider, x-gai-deployment, "
+    b"x-request-id, x-should-retry, retry-after, idempotent-replayed, "
+    b"x-gai-provider, x-gai-deployment, "
     b"x-gai-attempts, x-gai-fallback, x-gai-cost-usd, x-gai-cache, x-gai-degradation, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
@@ -83,7 +84,9 @@ class Exchange:
         await self.send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def json(self, status: int, value: object, headers: Headers) -> None:
-        body = orjson.dumps(value)
+        await self.send_json(status, orjson.dumps(value), headers)
+
+    async def send_json(self, status: int, body: bytes, headers: Headers) -> None:
         length = (b"content-length", str(len(body)).encode())
         await self.start(status, [JSON, length, *headers])
         await self.write(body, more=False)

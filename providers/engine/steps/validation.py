@@ -35,6 +35,7 @@ from providers.engine.request import (
 from providers.engine.routes import Route
 from providers.engine.usage import tokens_of
 
+_LONGEST_KEY = 255
 # Nobody may put words into a model's or a tool's mouth where they would count as its own.
 _PARTS: Mapping[Role, tuple[type[Part], ...]] = {
     Role.SYSTEM: (Text,),
@@ -94,6 +95,7 @@ class Validation:
         _check_count("stop", len(request.stop), self.most.stops)
         _check_count("tools", len(request.tools) + len(request.hosted_tools), self.most.tools)
         _check_tool_choice(request)
+        _check_idempotency_key(request)
 
     def _check_switches(self, call: Call) -> None:
         if _offers_tools(call.request) and not self.allows_tools:
@@ -215,6 +217,23 @@ def _check_temperature(value: float | None, route: Route) -> None:
         f"temperature is {value:g}, and {name} takes {takes}. Change it, or leave it out.",
         param="temperature",
     )
+
+
+def _check_idempotency_key(request: CompletionRequest) -> None:
+    key = request.idempotency_key
+    if key is None:
+        return
+    if request.stream:
+        raise InvalidRequest(
+            "An idempotency key is for a whole answer; a stream is not kept. Ask without a stream, "
+            "or leave the key out.",
+            param="idempotency-key",
+        )
+    if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise InvalidRequest(
+            f"An idempotency key has 1 to {_LONGEST_KEY} printable ASCII characters.",
+            param="idempotency-key",
+        )
 
 
 def _check_tool_choice(request: CompletionRequest) -> None:

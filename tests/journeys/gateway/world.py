@@ -44,6 +44,7 @@ TABLES = (
     "teampolicy",
     "cachedanswer",
     "cachepurge",
+    "keptreply",
     "entry",
     "reservation",
     "budgetwindow",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,7 +17,7 @@ from redis import Redis
 
 from providers.answer_cache import purges, shelf
 from providers.engine.ports import AnswerKey, KeptAnswer
-from providers.models import AuditEntry, CachedAnswer, CachePurge, Team
+from providers.models import AuditEntry, CachedAnswer, CachePurge, KeptReply, Team
 from providers.state.redis_answers import RedisAnswers
 from providers.state.sealed_answers import Sealer
 from tests.redis_server import RedisServer
@@ -83,6 +84,21 @@ def command(*words: str) -> dict[str, Any]:
     out = StringIO()
     call_command("cache", *words, "--json", stdout=out)
     return json.loads(out.getvalue())
+
+
+def test_the_sweep_takes_answers_under_an_idempotency_key_after_a_day() -> None:
+    now = timezone.now()
+    for name, hours in ((b"old", 25), (b"new", 23)):
+        KeptReply.objects.create(
+            digest=name,
+            team_id=1,
+            fingerprint=b"",
+            request_id=uuid4(),
+            value=b"sealed",
+            at=now - timedelta(hours=hours),
+        )
+    purges.sweep(now)
+    assert [bytes(each.digest) for each in KeptReply.objects.all()] == [b"new"]
 
 
 def test_the_command_shows_and_purges(teams: tuple[Team, Team]) -> None:
