@@ -30,6 +30,10 @@ E1 a token is counted in two buckets
 E1 an estimate passes for what a provider said
   engine/test_usage.py::test_a_sum_says_which_of_its_figures_somebody_guessed
   providers/rest/test_answers.py::test_every_bucket_of_usage_is_told_and_which_of_it_was_estimated
+E1 a request that is sent twice is paid for twice
+  journeys/gateway/test_gateway_idempotency.py::test_the_same_key_gets_the_same_answer_and_no_second_charge
+  journeys/gateway/test_gateway_idempotency.py::test_the_same_key_with_another_request_is_refused_in_words
+  journeys/gateway/test_gateway_idempotency.py::test_an_answer_whose_caller_has_gone_is_there_when_they_come_back
 E1 the signature of a thought is lost
   engine/test_loop.py::test_sealed_thoughts_go_back_in_their_place
 
