@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from providers.engine.errors import UpstreamMisconfigured, UpstreamUnavailable
+from providers.engine.errors import (
+    UpstreamGarbled,
+    UpstreamMisconfigured,
+    UpstreamUnavailable,
+)
 from providers.engine.upstream import Outgoing, Upstream
 from providers.engine.upstream.pool import Idle
 from tests.fakes import a_deployment
@@ -142,4 +147,22 @@ async def test_a_redirect_is_not_followed_and_no_key_goes_to_another_host(
         with pytest.raises(UpstreamMisconfigured):
             await upstream.fetch(asked)
         assert (first.accepted, other.accepted) == (1, 0)
+        await upstream.aclose()
+
+
+async def test_a_compressed_answer_is_opened_and_its_size_is_that_of_what_was_in_it() -> None:
+    upstream = Upstream(environ={}, most_response_bytes=10_000)
+    async with serving() as (host,):
+        host.go.set()
+        for size in (10_000, 10_001):
+            body = gzip.compress(b"x" * size)
+            assert len(body) < 100
+            head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(body)}"
+            host.answer = head.encode() + b"\r\n\r\n" + body
+            asked = Outgoing(a_deployment(base_url=host.url), "/", {})
+            if size == 10_000:
+                assert (await upstream.fetch(asked))[1] == b"x" * size
+            else:
+                with pytest.raises(UpstreamGarbled):
+                    await upstream.fetch(asked)
         await upstream.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import fields
 from decimal import Decimal
@@ -14,9 +15,20 @@ from django.conf import settings
 from django.test import AsyncClient
 
 from providers import catalog, gateway, virtual_keys
+from providers.engine.request import (
+    AllOf,
+    AnyOf,
+    CostLimit,
+    MaxSteps,
+    TextMatch,
+    TimeLimit,
+    TokenLimit,
+    UntilTool,
+)
 from providers.engine.usage import Usage
 from providers.ledger import budgets, check
 from providers.models import Entry, Membership, Team, TeamRole, User
+from providers.rest.asked import StopIn
 
 ASK: dict[str, Any] = {
     "model": "tools",
@@ -178,10 +190,52 @@ async def test_structured_output_is_checked_and_told(key: str) -> None:
     assert [notice["kind"] for notice in told["notices"]] == ["structured"]
 
 
-async def test_a_stop_condition_says_why(key: str) -> None:
-    told = (await post(key, {**ASK, "stop_when": {"max_steps": 1}})).json()
-    assert told["stopped_by"] == "It took one step, the most allowed."
+@pytest.mark.parametrize(
+    ("stop_when", "words"),
+    [
+        ({"max_steps": 1}, "It took one step, the most allowed."),
+        ({"until_tool": "calculator"}, "calculator"),
+        ({"seconds": 0.000001}, "second"),
+        ({"tokens": 1}, "token"),
+        ({"combine": "all", "max_steps": 1, "until_tool": "calculator"}, "calculator"),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+)
+async def test_every_stop_condition_ends_a_run_and_says_why(
+    key: str, stop_when: dict[str, Any], words: str
+) -> None:
+    told = (await post(key, {**ASK, "stop_when": stop_when})).json()
+    assert words in told["stopped_by"], told
     assert len(told["steps"]) == 1
+
+
+async def test_a_cost_limit_of_one_step_begins_no_second(key: str) -> None:
+    refused = await post(key, {**ASK, "stop_when": {"cost_usd": "0.000000001"}})
+    (worst,) = re.findall(r"up to \$([\d.]+),", refused.json()["error"]["message"])
+    told = (await post(key, {**ASK, "stop_when": {"cost_usd": worst}})).json()
+    assert len(told["steps"]) == 1
+    assert "cost" in told["stopped_by"]
+    assert Decimal(told["cost_usd"]) <= Decimal(worst)
+
+
+def test_every_condition_that_may_be_sent_reaches_the_engine() -> None:
+    sent = StopIn(max_steps=1, until_tool="a", text="b", cost_usd=Decimal(1), seconds=2, tokens=3)
+    conditions = (
+        MaxSteps(1),
+        UntilTool("a"),
+        TextMatch("b"),
+        CostLimit(10**9),
+        TimeLimit(2),
+        TokenLimit(3),
+    )
+    assert sent.to_engine() == AnyOf(conditions)
+    assert sent.model_copy(update={"combine": "all"}).to_engine() == AllOf(conditions)
+
+
+async def test_conditions_that_must_all_hold_wait_for_the_last(key: str) -> None:
+    stop_when = {"combine": "all", "max_steps": 1, "text": "never said"}
+    told = (await post(key, {**ASK, "stop_when": stop_when})).json()
+    assert told["stopped_by"] == "The model called no more tools."
 
 
 @pytest.mark.parametrize(
