@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, cast
@@ -159,8 +160,10 @@ def _broken(request: HttpRequest, bug: Exception) -> HttpResponse:
 
 
 def _shown(request: HttpRequest, error: Exception) -> HttpResponse:
-    body = {"error": asdict(shown(error))}
-    response = api.create_response(request, body, status=row_of(error).status)
+    told = shown(error)
+    response = api.create_response(request, {"error": asdict(told)}, status=row_of(error).status)
+    if told.retry_after is not None:
+        response["retry-after"] = str(max(1, math.ceil(told.retry_after)))
     if _REQUEST_ID in request.META:
         response[_REQUEST_ID] = request.META[_REQUEST_ID]
     return response
