@@ -15,11 +15,19 @@ from datetime import datetime
 from uuid import UUID
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import (
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    get_current_span,
+    set_span_in_context,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from providers.engine.call import AttemptRecord, AttemptStatus, Call, Caller
+from providers.engine.call import AttemptRecord, AttemptStatus, Call, Caller, Tier
 from providers.engine.errors import Cancelled, EngineError
 from providers.engine.policy import FilterMode
 from providers.engine.ports import BreakerChange, UtcNow
@@ -131,6 +139,17 @@ class Tracing:
     def retry_denied(self, deployment: Deployment) -> None:
         """Say nothing: the metrics count it."""
 
+    def cache_asked(self, call: Call, found: Tier | None) -> None:  # noqa: ARG002 - the port's
+        here = _here.get()
+        if here is not None:
+            here.span.set_attribute("gai.cache", "miss" if found is None else found.value)
+
+    def answer_kept(self, size: int) -> None:
+        """Say nothing: the metrics count it."""
+
+    def batch_sent(self, deployment: Deployment, texts: int) -> None:
+        """Say nothing: a batch belongs to several requests."""
+
     def _child(
         self,
         name: str,
@@ -166,6 +185,13 @@ def headers_here() -> Mapping[str, str]:
     if here is not None:
         _w3c.inject(carrier, set_span_in_context(here.span))
     return carrier
+
+
+def trace_of(traceparent: str | None) -> str:
+    """Name a caller's own W3C trace in hexadecimal; empty: there is none, or a senseless one."""
+    context = _w3c.extract({"traceparent": traceparent or ""})
+    span = get_current_span(context).get_span_context()
+    return f"{span.trace_id:032x}" if span.is_valid else ""
 
 
 def _context_of(request: CompletionRequest, outer: _Request | None) -> Context:

@@ -40,7 +40,7 @@ from providers.engine.errors import LedgerUnavailable
 from providers.engine.pipeline import Engine
 from providers.engine.policy import NONE as NO_POLICY
 from providers.engine.policy import Policy
-from providers.engine.ports import Adapter, BreakerChange, BreakerLimits
+from providers.engine.ports import Adapter, BreakerChange, BreakerLimits, Observer
 from providers.engine.request import Role
 from providers.engine.routes import Deployment
 from providers.engine.steps.cache import Limits as CacheLimits
@@ -330,7 +330,7 @@ async def _assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         adapters=adapters,
         ledger=MeasuredLedger(ledger, loop.time),
         secrets=secrets,
-        observer=Observers((Metrics(), CallLog(), *([tracing] if tracing else ()))),
+        observer=_observers(tracing),
         now=loop.time,
         sleep=asyncio.sleep,
         random=random.random,  # noqa: S311 - jitter, not a secret
@@ -412,6 +412,13 @@ def _tracing() -> Tracing | None:
     return Tracing(
         trace.get_tracer("gaiweb"), timezone.now, frozenset(settings.GAIWEB.traced_providers)
     )
+
+
+def _observers(tracing: Tracing | None) -> Observers:
+    each: list[Observer] = [Metrics(), CallLog()]
+    if tracing is not None:
+        each.append(tracing)
+    return Observers(tuple(each))
 
 
 def _shared(loop: asyncio.AbstractEventLoop) -> Shared | None:

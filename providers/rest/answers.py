@@ -25,6 +25,7 @@ from providers.people.permissions import Capability
 from providers.rest.answered import AnswerOut, Gathered, ToolOut, ToolsOut, body
 from providers.rest.asked import AnswerIn
 from providers.rest.asker import Asker, asker_of
+from providers.tracing import trace_of
 
 log = get_logger(__name__)
 
@@ -58,7 +59,8 @@ async def answer(
     accept = request.headers.get("accept", "")
     streams = _SSE in accept or _NDJSON in accept
     wanted = asked.to_engine(request_id, stream=streams)
-    wanted = replace(wanted, idempotency_key=key)
+    traceparent = request.headers.get("traceparent")
+    wanted = replace(wanted, idempotency_key=key, traceparent=traceparent)
     if not streams:
         making = partial(_whole, wanted, caller)
         return _response(await gateway.answer_once(wanted, caller, request.body, making))
@@ -85,7 +87,7 @@ async def _whole(wanted: CompletionRequest, caller: Caller) -> gateway.Reply:
 
 async def _records(wanted: CompletionRequest, caller: Caller) -> AsyncGenerator[Record]:
     """Open with the first record; closing it early leaves the answer, which settles."""
-    scribe = Scribe(wanted.id, timezone.now)
+    scribe = Scribe(wanted.id, timezone.now, trace_of(wanted.traceparent))
     stack = AsyncExitStack()
     try:
         opened = await stack.enter_async_context(gateway.open_answer(wanted, caller))

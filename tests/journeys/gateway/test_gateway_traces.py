@@ -151,3 +151,15 @@ def test_steps_and_hosted_tools_of_an_answer_are_children_of_their_request(
     assert booked is not None
     assert booked[0] > 0
     assert "canary" not in str(spans)
+
+
+def test_an_answer_of_the_cache_is_a_request_without_attempts(
+    here: World, collector: Collector
+) -> None:
+    asked = {"model": here.route("fox"), "messages": HELLO, "temperature": 0}
+    first, second = here.post(asked), here.post(asked)
+    assert second.headers["x-gai-cache"].startswith("hit")
+    (made, _) = spans_of(collector, first.headers["x-request-id"], 2)
+    (hit,) = spans_of(collector, second.headers["x-request-id"], 1)
+    assert attributes(hit)["gai.cache"] == "local"
+    assert "gai.cache" not in attributes(made) or attributes(made)["gai.cache"] == "miss"

@@ -156,6 +156,17 @@ async def test_ndjson_has_one_record_a_line(key: str) -> None:
     assert found[-1]["type"] == "finish"
 
 
+@pytest.mark.parametrize("trace", ["4bf92f3577b34da6a3ce929d0e0e4736", "", "0" * 32])
+async def test_events_name_the_callers_own_trace_or_the_requests(key: str, trace: str) -> None:
+    headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+    answer = await post(
+        key, {**ASK, "model": "demo", "tools": []}, "application/x-ndjson", **headers
+    )
+    found = [json.loads(line) for line in (await streamed(answer)).splitlines()]
+    own = found[0]["request_id"].replace("-", "")
+    assert {record["trace_id"] for record in found} == {trace if trace.strip("0") else own}
+
+
 async def test_a_stream_that_breaks_ends_with_an_error_record(key: str) -> None:
     answer = await post(key, {**ASK, "model": "cut", "tools": []}, "application/x-ndjson")
     found = [json.loads(line) for line in (await streamed(answer)).splitlines()]
