@@ -54,6 +54,7 @@ TABLES = (
     "routetarget",
     "route",
     "deployment",
+    "credentialuse",
     "credential",
     "provider",
     "virtualkey",
