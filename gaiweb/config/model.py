@@ -230,6 +230,12 @@ class Config(BaseSettings):
         return self.source("DATABASE_URL") in {"default", "embedded"}
 
     @property
+    def key_ring_file(self) -> Path | None:
+        """Where the ring was generated, and may gain a key while this runs; None: it was given."""
+        is_ours = self.source("GAIWEB_KEY_RING") == "generated"
+        return self.data_dir / "key_ring" if is_ours else None
+
+    @property
     def is_https(self) -> bool:
         return urlsplit(self.public_url).scheme == "https"
 

@@ -65,6 +65,17 @@ def unseal(envelope: Envelope, binding: Bound, ring: KeyRing) -> str:
     return _decrypt(data_key, envelope.sealed, binding.additional_data("secret")).decode()
 
 
+def rewrap(envelope: Envelope, binding: Bound, ring: KeyRing) -> Envelope:
+    """Wrap the data key under the ring's current key; the secret itself is not opened.
+
+    Raises EnvelopeBroken, RingUnreadable.
+    """
+    associated = binding.additional_data("key")
+    data_key = _decrypt(ring.key(envelope.ring_key), envelope.wrapped_key, associated)
+    wrapped = _encrypt(ring.key(ring.current), data_key, associated)
+    return Envelope(envelope.sealed, wrapped, ring.current)
+
+
 def _encrypt(key: bytes, plain: bytes, additional_data: bytes) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
     return _VERSION + nonce + AESGCM(key).encrypt(nonce, plain, additional_data)

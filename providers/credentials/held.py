@@ -186,7 +186,7 @@ def told(credential: Credential) -> audit.Facts:
         "label": credential.label,
         "hint": credential.hint,
         "weight": credential.weight,
-        "ends_at": credential.ends_at,
+        "ends_at": credential.ends_at and credential.ends_at.isoformat(timespec="seconds"),
     }
 
 

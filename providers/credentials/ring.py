@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 
@@ -43,7 +46,39 @@ def parse(text: str) -> KeyRing:
 
 
 def load() -> KeyRing:
-    return parse(settings.GAIWEB.key_ring.get_secret_value())
+    """Read the ring as it is now: a key that was added to our own file counts at once.
+
+    Raises RingUnreadable.
+    """
+    path: Path | None = settings.GAIWEB.key_ring_file
+    if path is None:
+        return parse(settings.GAIWEB.key_ring.get_secret_value())
+    try:
+        return parse(path.read_text())
+    except OSError as fault:
+        raise RingUnreadable(f"The key ring cannot be read: {fault.strerror}.") from None
+
+
+def extend() -> str:
+    """Put a new key at the head of our own file, and answer its name; the others still open.
+
+    Raises RingUnreadable where the ring was given and is not ours to write.
+    """
+    path: Path | None = settings.GAIWEB.key_ring_file
+    if path is None:
+        raise RingUnreadable(
+            "This ring comes from GAIWEB_KEY_RING. Put a new key behind the others and restart "
+            "every process; then put it first and run rekey without --new-key."
+        )
+    name = f"k{secrets.token_hex(4)}"
+    key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    draft = path.with_name(f".{path.name}.{name}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"{name}:{key}\n{path.read_text().strip()}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    return name
 
 
 def _entry(number: int, entry: str) -> tuple[str, bytes]:

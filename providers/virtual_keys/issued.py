@@ -95,7 +95,7 @@ def _told(key: VirtualKey) -> audit.Facts:
         "prefix": key.prefix,
         "team": key.team.slug,
         "routes": key.routes,
-        "expires_at": key.expires_at,
+        "expires_at": key.expires_at and key.expires_at.isoformat(timespec="seconds"),
     }
 
 

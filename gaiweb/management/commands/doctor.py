@@ -19,8 +19,9 @@ from redis import Redis, RedisError
 
 from gaiweb.celery import app
 from gaiweb.embedded import schema
+from providers import rekey
 from providers.credentials import ring, rotation
-from providers.models import Credential, Provider, Route
+from providers.models import Provider, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +106,17 @@ def _migrations(missing: list[str], newer: list[str]) -> str:
 def look_at_key_ring() -> list[Finding]:
     try:
         keys = ring.load().keys
-        used = set(Credential.objects.values_list("ring_key", flat=True))
+        used = {name for by_key in rekey.counts().values() for name in by_key}
     except ring.RingUnreadable as error:
         return [Finding("key ring", is_well=False, words=str(error))]
     except DatabaseError:
         return [Finding("key ring", is_well=None, words="readable; credentials were not looked at")]
     if lost := sorted(used - set(keys)):
-        words = f"lacks {', '.join(lost)}, which sealed stored credentials; add it back"
+        words = f"lacks {', '.join(lost)}, which sealed stored secrets; add it back"
         return [Finding("key ring", is_well=False, words=words)]
-    return [Finding("key ring", is_well=True, words=f"{len(keys)} key(s), opens every credential")]
+    return [
+        Finding("key ring", is_well=True, words=f"{len(keys)} key(s), opens every stored secret")
+    ]
 
 
 def look_at_old_keys() -> list[Finding]:

@@ -73,7 +73,6 @@ class NewForm(KeyForm, ShareForm):
         self.fields["holder"].choices = [  # type: ignore[attr-defined]
             (name, _WHOSE[name].format(team=standing.team)) for name in self.holders
         ]
-        self.fields["holder"].initial = next(reversed(self.holders), None)
 
 
 class RotateForm(KeyForm):
