@@ -8,13 +8,13 @@ from providers.engine.usage import NANO_PER_USD
 
 
 def usd(nano: int | None) -> str:
-    """`$1,234.50`, `$0.25`, `$0.0041`; below a dollar three digits that count. None: `unknown`."""
+    """`$1,234.50`, `$0.25`, `$0.0041`; below ten cents three digits that count. None: `unknown`."""
     if nano is None:
         return "unknown"
     sign = "-" if nano < 0 else ""
     dollars = to_decimal(abs(nano))
     digits = 2
-    if Decimal(0) < dollars < 1:
+    if Decimal(0) < dollars < Decimal("0.1"):
         digits = min(9, max(2, 2 - dollars.adjusted()))
     text = f"{dollars.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):,f}"
     whole, _, fraction = text.partition(".")

@@ -34,7 +34,7 @@ class KeyOut(Schema):
 
 
 class MeOut(Schema):
-    """Who asks; `key` is null for a signed-in person, `team` for a member of none."""
+    """`key` is null for a signed-in person, `team` for a member of none."""
 
     email: str
     organisation_role: str = Field(description="owner, operator or empty")

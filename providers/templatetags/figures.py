@@ -68,8 +68,10 @@ def percent(share: float | None) -> str:
 
 @register.filter
 def ago(at: datetime, now: datetime) -> str:
-    """`12 s ago`, `3 min ago`, `2 h ago`, `4 d ago`; the reader's clock does not matter."""
+    """`just now`, `12 s ago`, `3 min ago`, `2 h ago`, `4 d ago`; no matter the reader's clock."""
     seconds = max(0, int((now - at).total_seconds()))
+    if seconds < 2:
+        return "just now"
     sizes = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    size, unit = next((each for each in sizes if seconds >= 2 * each[0]), sizes[-1])
+    size, unit = next(each for each in sizes if seconds >= 2 * each[0])
     return f"{seconds // size} {unit} ago"

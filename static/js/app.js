@@ -16,6 +16,8 @@ for (const name of ["htmx:error", "htmx:response:error"]) {
 }
 document.addEventListener("htmx:after:swap", (event) => {
   event.target.closest?.("[data-polls]")?.classList.remove("stale");
+  // The pill and the banner are of the same moment as the board: one must not belie the other.
+  if (event.target.closest?.(".board")) document.body.dispatchEvent(new Event("board-shown"));
 });
 
 document.addEventListener("click", (event) => {
@@ -104,11 +106,12 @@ customElements.define("time-ago", class extends HTMLElement {
     const time = this.querySelector("time");
     if (!time) return;
     const at = new Date(time.dateTime);
-    const seconds = Math.round((at - Date.now()) / 1000);
-    const steps = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [Infinity, "day", 86400]];
-    const [, unit, size] = steps.find(([limit]) => Math.abs(seconds) < limit);
+    const seconds = Math.max(0, Math.floor((Date.now() - at) / 1000));
+    // The words are those of the filter `ago`, so that all pages say it alike.
+    const sizes = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+    const [size, unit] = sizes.find(([size]) => seconds >= 2 * size) ?? sizes.at(-1);
     time.title = at.toLocaleString();
-    time.textContent = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: this.dataset.width ?? "long" }).format(Math.trunc(seconds / size), unit);
+    time.textContent = seconds < 2 ? "just now" : `${Math.floor(seconds / size)} ${unit} ago`;
   }
 });
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from providers.templatetags import figures
+from providers.templatetags import figures, words
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,18 @@ def test_large_counts_are_short(number: int | None, words: str):
 def test_unknown_money_is_a_dash_and_free_is_zero():
     assert figures.usd(None) == figures.UNKNOWN
     assert figures.usd(0) == "$0.00"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-3, "just now"), (1, "just now"), (2, "2 s ago"), (119, "119 s ago"), (120, "2 min ago"),
+     (7200, "2 h ago"), (200_000, "2 d ago")],
+)  # fmt: skip
+def test_a_moment_is_told_by_its_distance(seconds: int, text: str) -> None:
+    now = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    assert figures.ago(now - timedelta(seconds=seconds), now) == text
+
+
+def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup() -> None:
+    assert words.coded("`key` <b>") == "<code>key</code> &lt;b&gt;"
+    assert words.coded("`<b>`") == "<code>&lt;b&gt;</code>"
