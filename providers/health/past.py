@@ -42,7 +42,12 @@ def sparks(now: datetime) -> Mapping[int | None, Spark]:
     found: dict[int | None, list[tuple[datetime, float]]] = {}
     for id, at, score in rows.values_list("deployment_id", "at", "score"):
         found.setdefault(id, []).append((at, score))
-    return {id: spark(now, scores) for id, scores in found.items() if len(scores) > 1}
+    return {id: spark(now, scores) for id, scores in found.items() if _is_seen(scores)}
+
+
+def _is_seen(scores: list[tuple[datetime, float]]) -> bool:
+    """Tell a line from what would be drawn as a dot."""
+    return scores[-1][0] - scores[0][0] >= SPAN / 48
 
 
 def spark(now: datetime, scores: Iterable[tuple[datetime, float]]) -> Spark:

@@ -31,7 +31,7 @@ _WORDS = [
 
 
 class WishForm(PageForm):
-    minutes = forms.ChoiceField(label="For", choices=_MINUTES, initial="15")
+    minutes = forms.ChoiceField(label="How long", choices=_MINUTES, initial="15")
     reason = forms.CharField(
         label="Reason",
         max_length=500,

@@ -172,7 +172,17 @@ def test_other_days_are_chosen_without_a_script(owners: Page, url: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/health/", "/costs/", "/costs/?period=today&by=user"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/health/",
+        "/health/level/",
+        "/health/breaker/1/",
+        "/api/v1/docs/",
+        "/costs/",
+        "/costs/?period=today&by=user",
+    ],
+)
 def test_the_pages_fit_a_phone_and_are_accessible(
     owners: Page, url: str, axe: Callable[[Page], None], path: str, scheme: str
 ) -> None:

@@ -68,6 +68,17 @@ def test_a_tool_is_switched_on_called_and_shown_with_its_result(
     expect(final(page).locator(".steps .call")).to_contain_text("84")
 
 
+def test_a_long_call_stays_within_a_phone(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    open_playground(page, server)
+    open_tuning(page)
+    page.get_by_label("calculator").check()
+    ask(page, f"What is {' + '.join(['1234567'] * 12)}?", "demo-tools")
+
+    expect(final(page).locator(".steps .call")).to_contain_text("14814804")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_an_answer_is_json_to_a_schema_and_a_bad_schema_loses_nothing(
     page: Page, server: Server, faults: list[str]
 ) -> None:

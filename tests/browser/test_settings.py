@@ -11,8 +11,16 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser import server as servers
 from tests.browser.server import Server
 
-SECTIONS = ("providers", "routes", "budgets", "keys", "policies", "cache", "members", "audit")
-FORMS = ("providers/new", "routes/new", "budgets/new", "members/team/new")
+SECTIONS = (
+    *("providers", "routes", "budgets", "tools", "keys", "policies"),
+    *("cache", "members", "audit"),
+)
+FORMS = (
+    *("providers/new", "routes/new", "budgets/new", "members/team/new", "members/team"),
+    *("tools/new/https", "tools/new/mock", "tools/new/rows"),
+)
+LISTED = {"providers": "Edit demo", "routes": "Edit fast", "tools": "Edit calculator"}
+"""Pages of one thing, by the link that leads there."""
 
 _OWNER = """
 import json, os
@@ -71,6 +79,21 @@ def test_every_page_is_sound_in_both_themes_and_fits_a_phone(
         owner.goto(f"{owned[0].url}/settings/{path}/")
         axe(owner)
         assert owner.evaluate("document.documentElement.scrollWidth") <= width, path
+        if path in LISTED:
+            owner.get_by_role("link", name=LISTED[path]).click()
+            owner.wait_for_url(f"**/{path}/*/")
+            axe(owner)
+            assert owner.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_every_section_is_in_sight_on_a_phone(owned: tuple[Server, dict[str, str]], owner: Page):
+    owner.set_viewport_size({"width": 390, "height": 800})
+    owner.goto(f"{owned[0].url}/settings/members/")
+    for link in owner.get_by_role("navigation", name="Settings").get_by_role("link").all():
+        box = link.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390, link.text_content()
 
 
 def test_a_fault_keeps_the_input_and_takes_the_cursor_to_its_field(

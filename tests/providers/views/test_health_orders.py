@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
 from providers.health import decide, history, judgement
 from providers.health.ladder import Ladder
 from providers.health.score import Deduction, Score
-from providers.models import AuditEntry, BreakerOrder, HealthState, LevelOverride
+from providers.models import AuditEntry, BreakerOrder, HealthScore, HealthState, LevelOverride
 from tests.providers import spent
 from tests.providers.people.conftest import World
 
@@ -118,6 +119,7 @@ def test_only_the_team_that_is_meant_is_told(world: World) -> None:
 def test_the_page_explains_the_score_and_marks_the_level_in_force(world: World) -> None:
     one = spent.deployment("openai/gpt-a")
     judged(100, one.pk)
+    HealthScore.objects.update(at=F("at") - timedelta(minutes=10))
     judged(80, one.pk)
     text = client(world, "otto").get("/health/").content.decode()
     assert text.count("100 - 20 (1 of 2 breakers open) = 80") >= 2
