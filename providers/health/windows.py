@@ -37,7 +37,7 @@ SELECT provider || '/' || model,
         FILTER (WHERE status = 'ok' AND ttft_ms IS NOT NULL),
     count(*) FILTER (WHERE at >= %(last_minute)s)
 FROM providers_entry
-WHERE at >= %(since)s AND attempt > 0
+WHERE at >= %(since)s AND attempt > 0 AND status <> 'correction'
 GROUP BY 1
 """
 _USUAL = """

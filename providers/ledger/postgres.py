@@ -95,7 +95,14 @@ class PostgresLedger:
         return Reservation(reservation.id, reservation.intent, held + extra_nano)
 
     async def settle(self, reservation: Reservation, attempts: Sequence[AttemptRecord]) -> None:
-        """Return when it is durable, or when a first try has failed and memory keeps it."""
+        """Return when it is durable, or when a first try has failed and memory keeps it.
+
+        Nothing was sent: the hold is freed without anybody waiting for it, since a release that is
+        lost with the process costs nobody anything but room, until expiry.
+        """
+        if not attempts:
+            self._release(reservation.intent)
+            return
         held = max(reservation.held_nano, reservation.intent.worst_case_nano or 0)
         settlement = Settlement(reservation.id, entries_of(reservation.id, attempts, held))
         self._settling.add(settlement)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from providers.engine.call import MOST_STEPS, step_id
+from providers.ledger.corrections import CORRECTION
 from providers.models import Entry
 
 
@@ -15,7 +17,8 @@ from providers.models import Entry
 class Receipt:
     """All attempts of all steps together. `cost_nano` None: one of them has no known cost.
 
-    `is_unconfirmed`: at least one was booked by rule, nobody told us what it cost.
+    `is_unconfirmed`: at least one was booked by rule, nobody told us what it cost. Who corrects a
+    request says what it cost in all: then it is known and confirmed.
     """
 
     cost_nano: int | None
@@ -24,12 +27,17 @@ class Receipt:
 
 def of_request(request_id: UUID) -> Receipt | None:
     """Add up all steps of a run, too. None: nothing has been booked for it, or not yet."""
-    rows = list(entries_of_request(request_id).values_list("cost_nano", "is_unconfirmed"))
-    if not rows:
+    return total_of(list(entries_of_request(request_id)))
+
+
+def total_of(entries: Sequence[Entry]) -> Receipt | None:
+    if not entries:
         return None
-    costs = [cost for cost, _ in rows if cost is not None]
-    total = sum(costs) if len(costs) == len(rows) else None
-    return Receipt(total, any(unconfirmed for _, unconfirmed in rows))
+    costs = [entry.cost_nano for entry in entries if entry.cost_nano is not None]
+    is_corrected = any(entry.status == CORRECTION for entry in entries)
+    is_known = is_corrected or len(costs) == len(entries)
+    is_unconfirmed = any(entry.is_unconfirmed for entry in entries) and not is_corrected
+    return Receipt(sum(costs) if is_known else None, is_unconfirmed)
 
 
 def entries_of_request(request_id: UUID) -> QuerySet[Entry]:

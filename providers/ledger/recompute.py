@@ -9,6 +9,7 @@ from uuid import UUID
 
 from providers.catalog import price_versions
 from providers.engine.usage import Price, Usage
+from providers.ledger.corrections import CORRECTION
 from providers.ledger.receipts import entries_of_request
 from providers.models import Entry, Reservation
 
@@ -31,11 +32,13 @@ class Verdict(StrEnum):
 
     `SHARE`: its part of a request that several made; whole tokens were shared out, so that it fits
     within the price of one. `PRICE_UNKNOWN`: this price version was never written down here.
+    `BY_HAND`: an owner's correction, which no price explains.
     """
 
     SAME = "same"
     SHARE = "share"
     BY_RULE = "by rule"
+    BY_HAND = "by hand"
     DIFFERS = "differs"
     PRICE_UNKNOWN = "price unknown"
 
@@ -80,8 +83,14 @@ def usage_of(entry: Entry) -> Usage | None:
 
 def _of_entry(entry: Entry, prices: dict[str, Price], held_nano: int | None) -> Recomputed:
     usage = usage_of(entry)
+    if entry.status == CORRECTION:
+        return Recomputed(entry, Verdict.BY_HAND, entry.cost_nano)
     if entry.is_unconfirmed:
         return _by_rule(entry, held_nano)
+    return _by_price(entry, prices, usage)
+
+
+def _by_price(entry: Entry, prices: dict[str, Price], usage: Usage | None) -> Recomputed:
     if entry.is_cached or usage is None:
         return _compared(entry, 0)
     if not entry.price_version:

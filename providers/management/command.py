@@ -35,5 +35,5 @@ class ScriptCommand(BaseCommand):
     @staticmethod
     def refusal(field: str, message: str, *, positional: str = "name") -> CommandError:
         """Name the argument as it was typed."""
-        argument = "NAME" if field == positional else "--" + field.replace("_", "-")
+        argument = positional.upper() if field == positional else "--" + field.replace("_", "-")
         return CommandError(f"{argument}: {message}")

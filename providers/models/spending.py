@@ -102,7 +102,8 @@ class BudgetWindow(models.Model):
 class Reservation(models.Model):
     """An intent: durable before the first byte goes upstream. Its id is the request's.
 
-    `windows` are the ids of the budget windows that carry the hold; `settled_at` None: open.
+    `windows` are the ids of the budget windows that carry the hold; `settled_at` None: open, and
+    then it may have been sent. Settled without an entry: it was not, and its hold was released.
     `held_nano` is the worst case, also where no budget applies; None: nobody knows the price.
     """
 
@@ -161,6 +162,8 @@ class Entry(models.Model):
     the cache at no cost, by what provider and model once gave for `saved_nano`; None: no price.
     Figures are those of the engine's `Usage`; with `is_estimated`, `estimated_figures` names what
     we counted ourselves (empty: all of it). `is_share`: its part of a request that several made.
+    A row of status `correction` moves the cost of its request by `cost_nano`; it alone has a
+    `reason` and an `actor`.
     """
 
     reservation = models.ForeignKey(
@@ -224,6 +227,8 @@ class Entry(models.Model):
     price_version = models.CharField(max_length=120, blank=True)
     is_cached = models.BooleanField(default=False, db_default=False)
     saved_nano = models.BigIntegerField(null=True)
+    reason = models.CharField(max_length=300, blank=True, db_default="")
+    actor = models.CharField(max_length=254, blank=True, db_default="")
 
     class Meta:
         constraints: ClassVar = [

@@ -135,12 +135,12 @@ _SUMS = f"""
 WITH cells AS (
     SELECT (e.at AT TIME ZONE %(zone)s)::date AS day, {{key}} AS key, sum(e.cost_nano) AS cost,
         count(*) FILTER (WHERE e.attempt <= 1) AS requests,
-        count(*) FILTER (WHERE NOT e.is_cached) AS attempts,
+        count(*) FILTER (WHERE NOT e.is_cached AND e.status <> 'correction') AS attempts,
         sum(e.input_tokens) FILTER (WHERE NOT e.is_cached) AS input,
         sum(e.output_tokens) FILTER (WHERE NOT e.is_cached) AS output,
         sum(e.cost_nano) FILTER (WHERE e.is_unconfirmed) AS unconfirmed,
         count(*) FILTER (WHERE e.cost_nano IS NULL) AS unpriced,
-        sum(e.cost_nano) FILTER (WHERE e.status <> 'ok') AS wasted,
+        sum(e.cost_nano) FILTER (WHERE e.status NOT IN ('ok', 'correction')) AS wasted,
         sum(e.cache_read_tokens) FILTER (WHERE NOT e.is_cached) AS cache_read,
         count(*) FILTER (WHERE e.is_cached) AS cached, sum(e.saved_nano) AS saved
     FROM providers_entry e WHERE {IN_SPAN} AND {VISIBLE}

@@ -5,13 +5,15 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError
 
 from providers.engine.usage import dollars
-from providers.ledger import check, recompute
+from providers.ledger import check, corrections, recompute
+from providers.ledger.corrections import CannotCorrect
 from providers.ledger.money import usd
 from providers.ledger.recompute import COUNTS, Recomputed, Verdict
 from providers.management.command import ScriptCommand
@@ -34,9 +36,16 @@ class Command(ScriptCommand):
             f" exit code {DIFFERENT}: one differs, {CANNOT_TELL}: a price is not known any more",
         )
         _takes_id(again)
+        right = self.action(
+            actions, "correct", "say what a request really cost, by an entry of its own"
+        )
+        _takes_id(right)
+        right.add_argument("--usd", required=True, help="what it cost in all, such as 0.0125")
+        right.add_argument("--reason", required=True, help="why, such as an invoice's line")
 
     def handle(self, **options: Any) -> None:
-        {"check": self._check, "recompute": self._recompute}[options["action"]](options)
+        verbs = {"check": self._check, "recompute": self._recompute, "correct": self._correct}
+        verbs[options["action"]](options)
 
     def _check(self, options: Mapping[str, Any]) -> None:
         result = check.run()
@@ -60,6 +69,29 @@ class Command(ScriptCommand):
             raise SystemExit(DIFFERENT)
         if Verdict.PRICE_UNKNOWN in verdicts:
             raise SystemExit(CANNOT_TELL)
+
+    def _correct(self, options: Mapping[str, Any]) -> None:
+        request_id = _read_id(options["id"])
+        try:
+            done = corrections.correct(request_id, _amount(options["usd"]), options["reason"])
+        except CannotCorrect as fault:
+            raise self.refusal(fault.field, fault.message, positional="id") from None
+        facts = {
+            "request_id": str(request_id),
+            "before_usd": dollars(done.before_nano),
+            "after_usd": dollars(done.after_nano),
+            "is_changed": done.is_changed,
+        }
+        moved = f"from {usd(done.before_nano)} to {usd(done.after_nano)}"
+        words = f"Corrected {moved}." if done.is_changed else "It says so already."
+        self.answer(options, facts, words)
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise CannotCorrect("usd", f"{text!r} is not an amount of dollars.") from None
 
 
 def _takes_id(parser: ArgumentParser) -> None:
@@ -112,6 +144,7 @@ def _line(one: Recomputed) -> str:
         Verdict.SAME: f"the same: {booked}{by}.",
         Verdict.SHARE: f"{booked}, its share of a request of several; alone {computed}{by}.",
         Verdict.BY_RULE: f"{booked}, booked by rule and unconfirmed; {computed} was held.",
+        Verdict.BY_HAND: f"moved by {booked}, says {entry.actor}: {entry.reason}",
         Verdict.DIFFERS: f"DIFFERS: booked {booked}, computed {computed}{by}.",
         Verdict.PRICE_UNKNOWN: f"booked {booked}; the price{by} is not known here any more.",
     }

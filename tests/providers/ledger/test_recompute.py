@@ -150,6 +150,7 @@ async def test_a_request_in_flight_a_released_one_and_none_at_all_are_told_apart
 ) -> None:
     flying = await ledger.reserve(intent(2))
     released = await settled(ledger)
+    await ledger._settling.drained(5)
     for request, words in (
         (flying.id, r"in flight: \$2.00 are held"),
         (released, "its hold was released, no cost"),

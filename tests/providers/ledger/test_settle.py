@@ -45,6 +45,7 @@ async def test_nothing_sent_frees_the_hold_without_an_entry(
 ) -> None:
     books.budget(10)
     await ledger.settle(await ledger.reserve(intent(4)), [])
+    await ledger.aclose()
     assert books.counters() == (0, 0)
     assert books.costs() == []
 
