@@ -66,6 +66,7 @@ _pages = get_asgi_application()
 
 from conversations.runs import registry  # noqa: E402 - see above
 from gaiweb import probes  # noqa: E402 - see above
+from gaiweb.follower import Follower  # noqa: E402 - see above
 from gaiweb.tracing import traces  # noqa: E402 - see above
 from providers import gateway  # noqa: E402 - see above
 from providers.wire.app import application as v1  # noqa: E402 - see above
@@ -79,5 +80,5 @@ application = Door(
         ("/readyz", _probes),
         ("/v1/", v1),
     ),
-    services=(traces, gateway, registry),
+    services=(traces, gateway, registry, Follower("web", leads=True)),
 )

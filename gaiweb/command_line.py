@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import NoReturn
 
 import django
 from django.core.management import execute_from_command_line, get_commands
 
-from gaiweb.config import ConfigInvalid
-from gaiweb.embedded import postgres
+from gaiweb.config import BASE_DIR, ConfigInvalid
+from gaiweb.embedded import places, postgres
 
 _WITHOUT_DATABASE = {
     "", "help", "version", "--help", "--version", "-h", "up", "check", "makemigrations",
@@ -26,7 +28,13 @@ def run(argv: list[str]) -> None:
 
         config = settings.GAIWEB
     except ConfigInvalid as invalid:
-        _give_up(f"The configuration cannot be used:\n{invalid}", 2)
+        words = f"The configuration cannot be used:\n{invalid}"
+        if argv[1:2] == ["doctor"] and _is_found_without_file():
+            sys.stderr.write(f"{words}\nThis is what there is without the settings file.\n\n")
+            del os.environ["CONFIG_PATH"]
+            run(argv)
+            sys.exit(2)
+        _give_up(words, 2)
     # A command has one thread: a pool would only wait for a server that does not answer.
     settings.DATABASES["default"]["OPTIONS"].pop("pool")
     name = argv[1] if len(argv) > 1 else ""
@@ -45,6 +53,13 @@ def run(argv: list[str]) -> None:
         _give_up("Interrupted.", 130)
     except PermissionError as error:
         _give_up(f"{error.filename} may not be used by this user; it is another's.", 1)
+
+
+def _is_found_without_file() -> bool:
+    """Tell whether the database can be named without it: its processes know more than we do."""
+    folder = Path(os.environ.get("GAIWEB_DATA_DIR") or BASE_DIR / ".gaiweb")
+    has_database = "DATABASE_URL" in os.environ or places.cluster(folder).exists()
+    return has_database and bool(os.environ.get("CONFIG_PATH"))
 
 
 def _prepare_tables(name: str, *, is_ours: bool) -> None:

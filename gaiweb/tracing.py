@@ -37,6 +37,7 @@ class Traces:
     """A service of the process: spans are sent from a thread, what is left is sent at the end."""
 
     _provider: TracerProvider | None = field(default=None)
+    _ratio: Ratio | None = field(default=None)
 
     async def start(self) -> None:
         self.open()
@@ -48,8 +49,9 @@ class Traces:
         told = settings.GAIWEB.tracing
         if told.exporter_otlp_endpoint is None or self._provider is not None:
             return
+        self._ratio = Ratio(told.traces_sampler_arg)
         self._provider = TracerProvider(
-            sampler=ParentBased(Ratio(told.traces_sampler_arg)),
+            sampler=ParentBased(self._ratio),
             resource=Resource.create({
                 "service.name": told.service_name,
                 "service.version": _version(),
@@ -63,6 +65,11 @@ class Traces:
         )
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         trace.set_tracer_provider(self._provider)
+
+    def sample(self, share: float) -> None:
+        """Trace this share from now on."""
+        if self._ratio is not None:
+            self._ratio.set(share)
 
     def close(self) -> None:
         if self._provider is not None:
@@ -88,6 +95,9 @@ class Ratio(Sampler):
     """
 
     def __init__(self, ratio: float) -> None:
+        self.set(ratio)
+
+    def set(self, ratio: float) -> None:
         self._ratio = ratio
         self._below = round(ratio * (1 << _RANDOM_BITS))
 

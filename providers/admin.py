@@ -36,6 +36,7 @@ from providers.models import (
     Reservation,
     Route,
     RouteTarget,
+    RunningProcess,
     Team,
     TeamPolicy,
     User,
@@ -239,3 +240,8 @@ class AuditEntryTable(Table):
     list_display = ("at", "actor", "action", "target", "reason")
     search_fields = ("actor", "action", "target")
     show_facets = admin.ShowFacets.NEVER
+
+
+@admin.register(RunningProcess)
+class RunningProcessTable(Table):
+    list_display = ("kind", "host", "pid", "version", "loaded_at", "seen_at", "fault")

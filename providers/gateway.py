@@ -41,11 +41,13 @@ __all__ = [
     "check_key",
     "check_saved",
     "embed",
+    "follow_environment",
     "health_numbers",
     "open_answer",
     "policy_of",
     "probe_all",
     "probe_one",
+    "reconfigure",
     "route_names",
     "run",
     "sharing",
@@ -201,11 +203,24 @@ def stop_running() -> None:
 async def start() -> None:
     """Follow the environment, connect and watch; a database that is away is tried on demand."""
     try:
-        await asyncio.to_thread(wiring.closing, environment.sync)
+        await asyncio.to_thread(follow_environment)
         await wiring.watch_here()
     except (DatabaseError, LedgerUnavailable) as fault:
         log.warning("gateway_waits_for_database", fault=type(fault).__name__)
     _settle_heap()
+
+
+def follow_environment() -> None:
+    """Let the catalog follow the configuration's providers. Sync. Raises DatabaseError."""
+    wiring.closing(environment.sync)
+
+
+def reconfigure() -> None:
+    """Let the engines of this process follow the configuration; from a thread without a loop.
+
+    Raises DatabaseError, TimeoutError: then it is to be called again.
+    """
+    wiring.reconfigure()
 
 
 def _settle_heap() -> None:

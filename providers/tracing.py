@@ -50,9 +50,11 @@ class _Request:
     id: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tracing:
     """An observer of calls. `providers` empty: attempts at every one; else only at these.
+
+    They may be replaced at any time.
 
     Attempts become spans when they have ended: their times are known then, and an unsampled call
     makes no child at all.

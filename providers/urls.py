@@ -8,6 +8,7 @@ from providers.views.settings import (
     audit,
     budgets,
     cache,
+    configuration,
     credentials,
     keys,
     members,
@@ -131,4 +132,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/members/", include(_members)),
     path("settings/credentials/", include(_credentials)),
     path("settings/audit/", include(_audit)),
+    path("settings/configuration/", configuration.configuration, name="configuration"),
 ]

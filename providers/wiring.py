@@ -83,6 +83,7 @@ log = get_logger(__name__)
 _FLUSH_S = 30.0
 _SHORTEST_FLUSH_S = 1.0
 _LAST_CALLS_S = 5.0
+_FOLLOW_S = 5.0
 _CATALOG = frozenset(
     f"providers_{table}" for table in ("provider", "deployment", "price", "route", "routetarget")
 )
@@ -189,6 +190,24 @@ class Wired:
         if self.shared is not None:
             await self.shared.stop()
 
+    async def reconfigure(self) -> None:
+        """Take the numbers of `settings.GAIWEB`; calls under way go on as they began."""
+        engine = self.engine
+        engine.validation = _validation()
+        engine.filters.regions = settings.GAIWEB.pii_phone_regions
+        engine.caller_limits.quotas = _quotas()
+        engine.retry.limits = _retry_limits()
+        engine.breakers.limits = _breaker_limits()
+        engine.loop.most_steps = _most_steps()
+        engine.cache.limits = _cache_limits()
+        engine.batcher.limits = _batch_limits()
+        cache = settings.GAIWEB.cache
+        self.answers.bound(cache.local_bytes, cache.stale_ttl_s)
+        self.secrets.environment = environment.secrets()
+        if self.tracing is not None:
+            self.tracing.providers = frozenset(settings.GAIWEB.traced_providers)
+        await self.read_catalog()
+
     async def read_catalog(self) -> None:
         self.catalog = await asyncio.to_thread(closing, snapshot.read, environment.limits_of)
 
@@ -254,6 +273,16 @@ async def watch_here() -> None:
     (await here()).watch.start()
 
 
+def reconfigure() -> None:
+    """Let every engine of this process follow the configuration; from a thread without a loop.
+
+    Raises DatabaseError, TimeoutError: then they follow in part, and it is to be called again.
+    """
+    for loop, wired in list(_wired.items()):
+        if not loop.is_closed():
+            asyncio.run_coroutine_threadsafe(wired.reconfigure(), loop).result(_FOLLOW_S)
+
+
 async def close() -> None:
     """Drain and close what the running loop used; nothing where it used nothing."""
     wired = _wired.pop(asyncio.get_running_loop(), None)
@@ -283,9 +312,13 @@ def conninfo() -> str:
 
 
 async def _make(loop: asyncio.AbstractEventLoop) -> Wired:
+    config = settings.GAIWEB
     wired = await _assemble(loop)
     try:
         await wired.start()
+        if settings.GAIWEB is not config:
+            # It changed meanwhile, and whoever told of it did not know this one yet.
+            await wired.reconfigure()
     except (psycopg.Error, DatabaseError, OSError) as fault:
         await wired.abandon()
         raise LedgerUnavailable("The database cannot be reached.", retry_after_s=5) from fault

@@ -124,6 +124,7 @@ class Tracing(Group):
     traces_sampler_arg: float = Field(
         0.05,
         description="Share of requests that are traced, unless a caller's own trace decides.",
+        json_schema_extra={"live": True},
         ge=0,
         le=1,
     )
@@ -204,9 +205,15 @@ class Calls(Group):
 class Cache(Group):
     """The response cache. One tier is this process's memory, the other Redis, else Postgres."""
 
-    local: bool = Field(default=True, description="Keep answers in each process's memory.")
+    local: bool = Field(
+        default=True,
+        description="Keep answers in each process's memory.",
+        json_schema_extra={"live": False},
+    )
     shared: bool = Field(
-        default=True, description="Keep answers in Redis, without it in Postgres; encrypted."
+        default=True,
+        description="Keep answers in Redis, without it in Postgres; encrypted.",
+        json_schema_extra={"live": False},
     )
     ttl_s: float = Field(
         3600.0, description="Seconds for which an answer is given again.", gt=0, le=2_592_000
@@ -226,7 +233,11 @@ class Cache(Group):
         ge=65_536,
     )
     compression_level: int = Field(
-        3, description="Zstandard's, of the shared tier: 1 is fast, 19 small.", ge=1, le=19
+        3,
+        description="Zstandard's, of the shared tier: 1 is fast, 19 small.",
+        json_schema_extra={"live": False},
+        ge=1,
+        le=19,
     )
 
     @field_validator("stale_ttl_s")
@@ -245,7 +256,11 @@ class Embeddings(Group):
         0.005, description="Seconds that a text waits for others, at most.", ge=0, le=1
     )
     in_flight: int = Field(
-        8, description="Requests for vectors under way at once, in each process.", ge=1, le=1000
+        8,
+        description="Requests for vectors under way at once, in each process.",
+        json_schema_extra={"live": False},
+        ge=1,
+        le=1000,
     )
 
 

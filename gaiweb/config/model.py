@@ -28,6 +28,7 @@ from gaiweb.config.groups import (
 )
 from gaiweb.config.health import Degradation, Health
 from gaiweb.config.providers import PROVIDER_KINDS, EnvironmentProvider, provider_of
+from gaiweb.config.sight import look
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -35,7 +36,10 @@ Words = Annotated[tuple[str, ...], BeforeValidator(checks.split_list)]
 
 
 def _setting(env: str, default: Any, meaning: str, **more: Any) -> Any:
-    """Declare one setting; `secret` and `default_in_words` are for the masks and the tables."""
+    """Declare one setting; `secret` and `default_in_words` are for the masks and the tables.
+
+    `live`: whoever uses it follows when it changes, see `gaiweb.hot_reload`.
+    """
     extra = {"env": env, **{key: more.pop(key) for key in _EXTRA if key in more}}
     # A default is typed as the field is, so that callers need no Optional.
     return Field(default, description=meaning, json_schema_extra=extra, **more)
@@ -45,11 +49,12 @@ def _secret(env: str, default: Any, meaning: str, **more: Any) -> Any:
     return _setting(env, default, meaning, secret=True, repr=False, **more)
 
 
-def _group(prefix: str, default: Any) -> Any:
-    return Field(default_factory=lambda: default, json_schema_extra={"prefix": prefix})
+def _group(prefix: str, default: Any, *, live: bool = False) -> Any:
+    extra: Any = {"prefix": prefix, "live": live}
+    return Field(default_factory=lambda: default, json_schema_extra=extra)
 
 
-_EXTRA = ("secret", "default_in_words")
+_EXTRA = ("secret", "default_in_words", "live")
 _PROVIDERS = default_providers()
 
 
@@ -119,48 +124,55 @@ class Config(BaseSettings):
         default_in_words="generated once into the data directory",
     )
     metrics_token: SecretStr | None = _secret(
-        "GAIWEB_METRICS_TOKEN", None, "Bearer token that opens `/metrics` beyond this machine."
+        "GAIWEB_METRICS_TOKEN",
+        None,
+        "Bearer token that opens `/metrics` beyond this machine.",
+        live=True,
     )
     drain_limit_s: int = _setting(
         "GAIWEB_DRAIN_LIMIT_S", 30, "How long open streams may finish at shutdown.", ge=1, le=3600
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting(
-        "GAIWEB_LOG_LEVEL", "INFO", "Least severe log line that is written."
+        "GAIWEB_LOG_LEVEL", "INFO", "Least severe log line that is written.", live=True
     )
     config_path: Path | None = _setting(
         "CONFIG_PATH", None, "A YAML or TOML file with any of these settings."
     )
 
-    openai: Provider = _group("OPENAI_", _PROVIDERS["openai"])
-    anthropic: Provider = _group("ANTHROPIC_", _PROVIDERS["anthropic"])
-    groq: Provider = _group("GROQ_", _PROVIDERS["groq"])
-    gemini: Provider = _group("GEMINI_", _PROVIDERS["gemini"])
-    ollama: Provider = _group("OLLAMA_", _PROVIDERS["ollama"])
-    features: Features = _group("FEATURE_", Features())
-    calls: Calls = _group("GAIWEB_", Calls())
-    callers: Callers = _group("GAIWEB_", Callers())
-    cache: Cache = _group("GAIWEB_CACHE_", Cache())
-    embeddings: Embeddings = _group("GAIWEB_EMBEDDINGS_", Embeddings())
+    openai: Provider = _group("OPENAI_", _PROVIDERS["openai"], live=True)
+    anthropic: Provider = _group("ANTHROPIC_", _PROVIDERS["anthropic"], live=True)
+    groq: Provider = _group("GROQ_", _PROVIDERS["groq"], live=True)
+    gemini: Provider = _group("GEMINI_", _PROVIDERS["gemini"], live=True)
+    ollama: Provider = _group("OLLAMA_", _PROVIDERS["ollama"], live=True)
+    features: Features = _group("FEATURE_", Features(), live=True)
+    calls: Calls = _group("GAIWEB_", Calls(), live=True)
+    callers: Callers = _group("GAIWEB_", Callers(), live=True)
+    cache: Cache = _group("GAIWEB_CACHE_", Cache(), live=True)
+    embeddings: Embeddings = _group("GAIWEB_EMBEDDINGS_", Embeddings(), live=True)
     tracing: Tracing = _group("OTEL_", Tracing())
     traced_providers: Words = _setting(
-        "GAIWEB_TRACED_PROVIDERS", (), "Providers whose attempts get spans; empty: all."
+        "GAIWEB_TRACED_PROVIDERS",
+        (),
+        "Providers whose attempts get spans; empty: all.",
+        live=True,
     )
-    health: Health = _group("GAIWEB_HEALTH_", Health())
-    credentials: Credentials = _group("GAIWEB_CREDENTIALS_", Credentials())
-    degradation: Degradation = _group("GAIWEB_DEGRADATION_", Degradation())
-
-    prompts: Prompts = _group("GAIWEB_", Prompts())
+    health: Health = _group("GAIWEB_HEALTH_", Health(), live=True)
+    credentials: Credentials = _group("GAIWEB_CREDENTIALS_", Credentials(), live=True)
+    degradation: Degradation = _group("GAIWEB_DEGRADATION_", Degradation(), live=True)
+    prompts: Prompts = _group("GAIWEB_", Prompts(), live=True)
     allowed_roles: Words = _setting(
         "GAIWEB_ALLOWED_ROLES",
         checks.ROLES,
         "Roles that messages of callers may have.",
         default_in_words="system, developer, user, assistant, tool",
+        live=True,
     )
     pii_phone_regions: Words = _setting(
         "GAIWEB_PII_PHONE_REGIONS",
         ("US",),
         "Countries whose telephone numbers the content filters know without their code.",
         default_in_words="US",
+        live=True,
     )
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -206,6 +218,12 @@ class Config(BaseSettings):
         """List every setting with its value in words, secrets masked, and its source."""
         return [(entry, self._shown(entry), self.source(entry.name)) for entry in _declared()]
 
+    def value(self, entry: names.Declared) -> Any:
+        found: Any = self
+        for step in entry.path:
+            found = getattr(found, step)
+        return found
+
     def with_values(self, source: str, **values: Any) -> Self:
         """Return the same with fields filled in that nobody had set."""
         copy = self.model_copy(update=values)
@@ -226,6 +244,11 @@ class Config(BaseSettings):
         return has_key or any(self.source(name) != "default" for name in asked)
 
     @property
+    def version_on_disk(self) -> str:
+        """Name the content that the settings file has now, see `sight`; empty without a file."""
+        return look(self.config_path).version if self.config_path else ""
+
+    @property
     def has_embedded_postgres(self) -> bool:
         return self.source("DATABASE_URL") in {"default", "embedded"}
 
@@ -244,9 +267,7 @@ class Config(BaseSettings):
         return self.celery_broker_url or self.redis_url or "filesystem://"
 
     def _shown(self, entry: names.Declared) -> str:
-        value: Any = self
-        for step in entry.path:
-            value = getattr(value, step)
+        value = self.value(entry)
         if isinstance(value, SecretStr):
             value = value.get_secret_value()
         if value is None or value in {"", ()}:

@@ -15,6 +15,7 @@ class Declared:
     """One setting. `path` leads to its field, `default` is in words for the README's table.
 
     A secret may be given as `NAME_FILE`, and is masked wherever the configuration is shown.
+    `is_live`: running processes follow when the file changes; else it takes a restart.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Declared:
     default: str
     meaning: str
     is_secret: bool
+    is_live: bool
 
 
 def declared(model: type[BaseModel]) -> list[Declared]:
@@ -38,18 +40,30 @@ def _of(name: str, field: FieldInfo) -> list[Declared]:
     if "prefix" not in extra:
         return [_entry(extra["env"], (name,), field)]
     group = field.annotation
-    defaults = field.get_default(call_default_factory=True)
+    defaults, is_live = field.get_default(call_default_factory=True), extra.get("live", False)
     return [
-        _entry(f"{extra['prefix']}{inner}".upper(), (name, inner), inner_field, defaults)
+        _entry(f"{extra['prefix']}{inner}".upper(), (name, inner), inner_field, defaults, is_live)
         for inner, inner_field in getattr(group, "model_fields", {}).items()
     ]
 
 
-def _entry(name: str, path: tuple[str, ...], field: FieldInfo, group: Any = None) -> Declared:
+def _entry(
+    name: str,
+    path: tuple[str, ...],
+    field: FieldInfo,
+    group: Any = None,
+    group_is_live: bool = False,  # noqa: FBT001, FBT002 - what a group says for all of its fields
+) -> Declared:
     extra = _extra(field)
     default = field.default if group is None else getattr(group, path[-1])
-    words = extra.get("default_in_words", _words(default))
-    return Declared(name, path, words, field.description or "", extra.get("secret", False))
+    return Declared(
+        name=name,
+        path=path,
+        default=extra.get("default_in_words", _words(default)),
+        meaning=field.description or "",
+        is_secret=extra.get("secret", False),
+        is_live=extra.get("live", group_is_live),
+    )
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

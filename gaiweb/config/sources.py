@@ -65,8 +65,8 @@ def _settings_file(path: str, entries: list[Declared], readings: Readings) -> di
     try:
         values = _flat(_parsed(Path(path)))
     except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
-        words = " ".join(str(error).split())
-        readings.faults.append(Fault("CONFIG_PATH", f"names a file that cannot be used: {words}"))
+        fault = f"names a file that cannot be used: {_words(error)}"
+        readings.faults.append(Fault("CONFIG_PATH", fault))
         return {}
     known = [entry.name for entry in entries if entry.name != "CONFIG_PATH"]
     for name in sorted(values.keys() - set(known)):
@@ -86,6 +86,16 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     if not isinstance(values, Mapping):
         raise ValueError("it must hold names and values")  # noqa: TRY004 - one kind for callers
     return values
+
+
+def _words(error: Exception) -> str:
+    """Tell what is wrong and where; YAML's own words quote the line, which may hold a secret."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem} (at line {mark.line + 1}, column {mark.column + 1})"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return " ".join(str(error).split())
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

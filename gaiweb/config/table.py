@@ -30,8 +30,9 @@ def replaced(readme: str) -> str:
 
 def _row(entry: names.Declared) -> str:
     default = f"`{entry.default}`" if _is_a_value(entry) else entry.default
-    mark = " (secret)" if entry.is_secret else ""
-    return f"| `{entry.name}` | {default} | {entry.meaning}{mark} |"
+    marks = [("secret", entry.is_secret), ("takes a restart", not entry.is_live)]
+    mark = ", ".join(word for word, is_on in marks if is_on)
+    return f"| `{entry.name}` | {default} | {entry.meaning}{f' ({mark})' if mark else ''} |"
 
 
 def _is_a_value(entry: names.Declared) -> bool:

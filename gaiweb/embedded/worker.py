@@ -8,6 +8,7 @@ import threading
 import warnings
 from typing import Any
 
+import django
 from celery.beat import EmbeddedService
 from celery.exceptions import SecurityWarning
 
@@ -22,11 +23,17 @@ def main() -> None:
     # Celery's own `-B` forks a second process, which would outlive a killed worker.
     beat: Any = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
     worker = app.Worker(quiet=True, without_gossip=True, without_mingle=True)
+    django.setup()
+    from gaiweb.follower import Follower
+
+    follower = Follower("worker", leads=False)
     traces.open()
+    follower.open()
     beat.start()
     try:
         worker.start()
     finally:
+        follower.close()
         traces.close()
         # It waits for its thread to answer, which a dead one never does.
         if beat.is_alive():

@@ -47,9 +47,12 @@ WorstCase = Callable[[Call], int | None]
 """Nano-dollars that a call can cost at most; None: a deployment of its route has no price."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Loop:
-    """`most_steps` binds whatever a request asks; 1: runs of several steps are switched off."""
+    """`most_steps` binds whatever a request asks; 1: runs of several steps are switched off.
+
+    It may be replaced at any time.
+    """
 
     now: Now
     worst_case: WorstCase

@@ -26,7 +26,7 @@ call answers with the rest itself, so that it costs one look.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -43,6 +43,7 @@ from providers.engine.call import (
     Call,
     Caller,
     Embedding,
+    Stream,
     input_bytes,
 )
 from providers.engine.circuits import LocalCircuits
@@ -98,11 +99,13 @@ class Engine:
 
     `open_timeout_s` is what opening an answer may take in all, retries and fallbacks included;
     each deployment of a route gets its slice. `hold_ttl_s` must outlast the longest answer.
-    `circuits` and `limiter` None: breakers and limits are this process's own. What `breakers`,
-    `retry`, `caller_limits`, `degradation` and `cache` go by may be replaced while it runs.
-    `most_steps`: of one answer, whatever its request asks. `cache_tiers`, nearest first; none:
-    nothing is kept. `cache_secret` keys the digests of prompts. `policies` is asked for each
-    prompt's team; telephone numbers without a country code are taken to be from `phone_regions`.
+    `circuits` and `limiter` None: breakers and limits are this process's own. `validation`, and
+    what `breakers`, `retry`, `caller_limits`, `filters`, `degradation`, `loop`, `cache` and
+    `batcher` go by, may be replaced while it runs. `most_steps`: of one answer, whatever its
+    request asks.
+    `cache_tiers`, nearest first; none: nothing is kept. `cache_secret` keys the digests of prompts.
+    `policies` is asked for each prompt's team; telephone numbers without a country code are taken
+    to be from `phone_regions`.
     """
 
     adapters: Mapping[str, Adapter]
@@ -136,6 +139,7 @@ class Engine:
     caller_limits: CallerLimits = field(init=False)
     filters: Filters = field(init=False)
     degradation: Degradation = field(init=False)
+    loop: Loop = field(init=False)
     cache: Cache = field(init=False)
     batcher: Batcher = field(init=False)
 
@@ -180,7 +184,7 @@ class Engine:
             self.breakers.open,
             RateLimit(limiter, self.now, self.sleep).open,
         ]
-        loop = Loop(
+        self.loop = Loop(
             now=self.now,
             worst_case=self._budget.worst_case,
             runner=Runner(self.now),
@@ -189,10 +193,10 @@ class Engine:
         )
         self.filters = Filters(self.policies, self.observer.filter_found, self.phone_regions)
         call_steps: list[StepOpen[Call]] = [
-            self.validation.open,
+            self._validate,
             self.filters.open,
             self.caller_limits.open,
-            loop.open,
+            self.loop.open,
             self.degradation.open,
             self.cache.open,
             self._budget.open,
@@ -265,6 +269,10 @@ class Engine:
             raise
         finally:
             self.observer.call_ended(call, _error_code(call, failure), self.now() - began)
+
+    def _validate(self, call: Call, open_next: Open[Call]) -> AbstractAsyncContextManager[Stream]:
+        # Looked up for each call: it may have been replaced.
+        return self.validation.open(call, open_next)
 
     def input_bound(self, call: Call, deployment: Deployment) -> int:
         return input_bytes(call.request) + self.adapters[deployment.kind].input_overhead(call)

@@ -24,6 +24,7 @@ from providers.models.people import (
     User,
 )
 from providers.models.policies import FilterMode, TeamPolicy
+from providers.models.processes import RunningProcess
 from providers.models.spending import Budget, BudgetWindow, Entry, Period, Reservation, Scope
 from providers.models.tools import Tool, ToolKind, ToolRow
 
@@ -57,6 +58,7 @@ __all__ = [
     "Reservation",
     "Route",
     "RouteTarget",
+    "RunningProcess",
     "Scope",
     "SetupLink",
     "Team",

@@ -36,6 +36,7 @@ class Capability(StrEnum):
     STEER_HEALTH = "set levels and breakers by hand"
     MANAGE_PROVIDERS = "manage providers and their keys"
     MANAGE_ROUTES = "manage routes and prices"
+    SEE_CONFIGURATION = "see the configuration of the installation"
     SEE_ALL_COSTS = "see the costs of every team"
     MANAGE_BUDGETS = "set budgets"
     MANAGE_PEOPLE = "manage teams and everybody's roles"
@@ -69,6 +70,7 @@ _OPERATOR = frozenset({
     C.MANAGE_TEAM_TOOLS,
     C.MANAGE_TOOLS,
     C.SEE_AUDIT,
+    C.SEE_CONFIGURATION,
 })
 
 TEAM_ROLES: Mapping[str, frozenset[Capability]] = MappingProxyType({
@@ -188,6 +190,7 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:audit": C.SEE_AUDIT,
     "providers:audit_csv": C.SEE_AUDIT,
     "providers:audit_chain": C.SEE_AUDIT,
+    "providers:configuration": C.SEE_CONFIGURATION,
     # Django's own admin
     "admin:*": C.USE_ADMIN,
 })

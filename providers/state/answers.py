@@ -22,6 +22,13 @@ class Answers:
     def tiers(self) -> tuple[AnswerStore, ...]:
         return tuple(tier for tier in (self.local, self.shared) if tier is not None)
 
+    def bound(self, most_bytes: int, ttl_s: float) -> None:
+        """Keep at most so many bytes in memory, and nothing longer than this, from now on."""
+        if self.local is not None:
+            self.local.most_bytes, self.local.ttl_s = most_bytes, ttl_s
+        if isinstance(self.shared, RedisAnswers):
+            self.shared.ttl_s = ttl_s
+
     def forget(self, purges: Sequence[Purge]) -> None:
         if self.local is not None:
             self.local.forget(purges)

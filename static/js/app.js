@@ -20,6 +20,9 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (event.target.closest?.(".board")) document.body.dispatchEvent(new Event("board-shown"));
 });
 
+// On a phone the sections do not fit: the one that is open is scrolled to.
+document.querySelector(".sub-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
   if (opener) document.getElementById(opener.dataset.opens)?.showModal();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
 
+from providers import processes
 from providers.models import Credential, Provider
 from tests.redis_server import RedisServer
 
@@ -80,3 +83,19 @@ def test_redis_that_answers_is_well(settings: Any, redis_server: RedisServer) ->
         update={"redis_url": redis_server.url, "celery_broker_url": "filesystem://"}
     )
     assert checks(examined())["redis"] is True
+
+
+def test_it_tells_who_runs_the_settings_file_and_what_they_could_not_take(
+    settings: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "gaiweb.yaml"
+    file.write_text("GAIWEB_BREAKER_THRESHOLD: 7\n")
+    settings.GAIWEB = settings.GAIWEB.model_copy(update={"config_path": file})
+    now, version = timezone.now(), settings.GAIWEB.version_on_disk
+    for pid, runs, fault in ((1, version, ""), (2, version, ""), (3, "old", "bad at line 3")):
+        processes.report(processes.Report("web", "h", pid, runs, now, fault, ()), now)
+    out = io.StringIO()
+    with pytest.raises(SystemExit, match="1"):
+        call_command("doctor", stdout=out)
+    assert f"2 of 3 processes run this version ({version})" in out.getvalue()
+    assert "bad at line 3" in out.getvalue()

@@ -19,7 +19,7 @@ from redis import Redis, RedisError
 
 from gaiweb.celery import app
 from gaiweb.embedded import schema
-from providers import rekey
+from providers import processes, rekey
 from providers.credentials import ring, rotation
 from providers.models import Provider, Route
 
@@ -159,6 +159,22 @@ def look_at_redis() -> list[Finding]:
     return [Finding("redis", is_well=True, words=f"{version}, shares breakers and limits")]
 
 
+def look_at_processes() -> list[Finding]:
+    """Say by which version of the settings file processes run, and what they could not take."""
+    try:
+        found = processes.agreement(settings.GAIWEB.version_on_disk, timezone.now())
+    except DatabaseError:
+        return []
+    is_well = found.is_complete if found.processes and found.version else None
+    words = f"{found.words} ({found.version})" if found.version else found.words
+    findings = [Finding("processes", is_well, words)]
+    findings += [Finding("settings file", is_well=False, words=fault) for fault in found.faults]
+    if found.waiting:
+        names = ", ".join(found.waiting)
+        findings.append(Finding("settings file", None, f"takes effect after a restart: {names}"))
+    return findings
+
+
 def look_at_providers() -> list[Finding]:
     try:
         names = list(Provider.objects.filter(is_enabled=True).values_list("name", flat=True))
@@ -179,5 +195,6 @@ LOOKS: tuple[Callable[[], list[Finding]], ...] = (
     look_at_old_keys,
     look_at_broker,
     look_at_redis,
+    look_at_processes,
     look_at_providers,
 )

@@ -23,6 +23,7 @@ SECTIONS = (
     ("Cache", "providers:cache"),
     ("Members", "providers:members"),
     ("Audit log", "providers:audit"),
+    ("Configuration", "providers:configuration"),
 )
 
 
