@@ -23,6 +23,7 @@ check: $(VENV)/.development
 docs: $(VENV)/.runtime
 	$(BIN)/python -m gaiweb.config.table
 	$(BIN)/python docs/errors.py
+	$(BIN)/python docs/metrics.py
 
 screenshots: $(VENV)/.development
 	$(BIN)/python docs/screenshots.py

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import before_task_publish, setup_logging, task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gaiweb.settings")
+
+_SENT_AT = "gaiweb_sent_at"
 
 # Work that must not be lost is a row in Postgres; a task that comes late is only a bell.
 BEAT: dict[str, float] = {
@@ -73,3 +76,21 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def _keep_ours(**_: Any) -> None:
     """Django has set the logs up already; a connected receiver keeps Celery from doing it again."""
+
+
+@before_task_publish.connect
+def _note_when(headers: dict[str, Any] | None = None, **_: Any) -> None:
+    if headers is not None:
+        headers[_SENT_AT] = time.time()
+
+
+@task_prerun.connect
+def _tell_age(task: Any = None, **_: Any) -> None:
+    from providers import metrics
+
+    sent_at, now = getattr(task.request, _SENT_AT, None), time.time()
+    queue = (task.request.delivery_info or {}).get("routing_key") or "celery"
+    metrics.queue_taken_at.labels(queue).set(now)
+    if sent_at is not None:
+        # Clocks of two machines may differ by more than nothing.
+        metrics.queue_age_seconds.labels(queue).set(max(now - sent_at, 0.0))

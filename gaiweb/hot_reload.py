@@ -20,6 +20,7 @@ from gaiweb.config import Config, ConfigInvalid, Fault, names
 from gaiweb.config.following import follow
 from gaiweb.config.sight import Sight, look
 from gaiweb.slot import Subscriber
+from providers import metrics
 
 log = get_logger(__name__)
 
@@ -121,12 +122,14 @@ class HotReload:
         after = replace(before, version=version, fault="", waiting=found.waiting)
         if after == before and not found.changed:
             return
+        metrics.config_reloads.labels("taken").inc()
         log.info("configuration_followed", changed=found.changed, waiting=found.waiting)
         self._publish(replace(after, config=found.config, loaded_at=self._utcnow()))
 
     def _refuse(self, invalid: ConfigInvalid) -> None:
         fault = " ".join(str(each) for each in invalid.faults)
         if fault != self.in_force.fault:
+            metrics.config_reloads.labels("refused").inc()
             log.error("configuration_refused", fault=fault)
             self._publish(replace(self.in_force, fault=fault))
 

@@ -113,6 +113,37 @@ ledger_seconds = Histogram(
 reservations_open = Gauge(
     "gai_reservations_open", "Holds of running calls.", multiprocess_mode="livesum"
 )
+reservations_stale = Gauge(
+    "gai_reservations_stale",
+    "Holds that the last sweep found past their deadline, and resolved.",
+    multiprocess_mode="livemostrecent",
+)
+key_fetch_errors = Counter(
+    "gai_key_fetch_errors_total",
+    "Stored provider keys that could not be opened, by reason.",
+    ["provider", "reason"],
+)
+queue_age_seconds = Gauge(
+    "gai_queue_age_seconds",
+    "How long the job waited that a worker took last; jobs are taken in order.",
+    ["queue"],
+    multiprocess_mode="livemostrecent",
+)
+queue_taken_at = Gauge(
+    "gai_queue_last_taken_timestamp_seconds",
+    "When a worker took its last job; it should never be a minute ago.",
+    ["queue"],
+    multiprocess_mode="livemostrecent",
+)
+config_reloads = Counter(
+    "gai_config_reloads_total", "Changes of the settings file, taken or refused.", ["result"]
+)
+process_memory = Gauge(
+    "gai_process_memory_bytes", "Resident memory of a process.", multiprocess_mode="liveall"
+)
+asyncio_tasks = Gauge(
+    "gai_asyncio_tasks", "Tasks of a process's event loop.", multiprocess_mode="liveall"
+)
 cache_asked = Counter(
     "gai_cache_requests_total",
     "Prompts that may be answered from the cache, by what was found.",

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 from structlog import get_logger
 
-from providers import gateway
+from providers import gateway, metrics
 from providers.answer_cache import purges
 from providers.credentials import rotation
 from providers.health import history, probe
@@ -25,7 +25,9 @@ _PROBES_WITHIN_S = 60.0
 @shared_task(ignore_result=True)
 def expire_reservations() -> int:
     """Resolve holds past their deadline; answers how many."""
-    return recovery.expire(timezone.now())
+    expired = recovery.expire(timezone.now())
+    metrics.reservations_stale.set(expired)
+    return expired
 
 
 @shared_task(ignore_result=True)

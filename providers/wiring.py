@@ -20,6 +20,7 @@ from opentelemetry import trace
 from psycopg.conninfo import make_conninfo
 from structlog import get_logger
 
+from providers import vitals
 from providers.answer_cache import purges
 from providers.catalog import environment, snapshot
 from providers.credentials import ring
@@ -124,7 +125,7 @@ class Wired:
     changes: Changes = field(init=False)
     live: Live = field(init=False)
     watch: Watch = field(init=False)
-    flushing: asyncio.Task[None] | None = None
+    kept_up: list[asyncio.Task[None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.live = Live(
@@ -163,12 +164,13 @@ class Wired:
         await self.read_purges()
         await self.read_tools()
         await self.changes.start()
-        self.flushing = asyncio.create_task(self._keep_flushing(), name="last-used")
+        for work in (self._keep_flushing(), vitals.keep_measuring()):
+            self.kept_up.append(asyncio.create_task(work))
 
     async def stop(self) -> None:
         """Settle and write what waits, then close every connection."""
-        if self.flushing is not None:
-            self.flushing.cancel()
+        for task in self.kept_up:
+            task.cancel()
         await self.watch.stop()
         await self.changes.stop()
         await self.replies.aclose()

@@ -15,11 +15,13 @@ from providers.engine.call import Caller
 from providers.engine.errors import CredentialRejected
 from providers.engine.ports import Now, Random, UtcNow
 from providers.engine.routes import Deployment
+from providers.metrics import key_fetch_errors
 from providers.models import Credential
 
 KEEP_OPEN_S = 30 * 60.0
 PUT_ASIDE_S = 5 * 60.0
 ENVIRONMENT = "environment"
+_REASONS = {EnvelopeBroken: "envelope_broken", RingUnreadable: "ring_unreadable"}
 
 Nearness = tuple[str, int | None, int | None]
 """Provider's name, team, user."""
@@ -99,7 +101,7 @@ class OpenedSecrets:
         opened = self._opened.get(credential)
         if opened is not None and self.now() < opened[1]:
             return opened[0]
-        return self._open(held)
+        return self._open(held, deployment.provider)
 
     def report(self, credential: str, *, is_taken: bool) -> None:
         held = self._by_name.get(credential)
@@ -136,10 +138,11 @@ class OpenedSecrets:
         # All of them only stand in, or the draw was at the very end.
         return max(well, key=lambda each: each.weight)
 
-    def _open(self, held: Held) -> str:
+    def _open(self, held: Held, provider: str) -> str:
         try:
             secret = unseal(held.envelope, held.binding, self.ring())
         except (EnvelopeBroken, RingUnreadable) as fault:
+            key_fetch_errors.labels(provider, _REASONS[type(fault)]).inc()
             raise CredentialRejected(str(fault)) from None
         self._opened[held.name] = (secret, self.now() + KEEP_OPEN_S)
         return secret

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
+from prometheus_client import REGISTRY
 
 from providers import credentials
 from providers.credentials import Holder, ring
@@ -139,8 +140,11 @@ def test_a_lost_ring_fails_the_attempt_not_the_server(
     credentials.add(provider, "sk")
     opened.publish(read_sealed())
     opened.ring = lambda: KeyRing("x", {"x": b"x" * 32})
+    labels = {"provider": provider.name, "reason": "ring_unreadable"}
+    before = REGISTRY.get_sample_value("gai_key_fetch_errors_total", labels) or 0
     with pytest.raises(CredentialRejected, match="key ring"):
         async_to_sync(ask)(opened)
+    assert REGISTRY.get_sample_value("gai_key_fetch_errors_total", labels) == before + 1
 
 
 async def test_the_name_of_what_is_picked_says_nothing_of_the_secret(
