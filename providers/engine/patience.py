@@ -23,7 +23,8 @@ class Patience:
     async def next(self, pieces: AsyncIterator[bytes]) -> bytes | None:
         """Answer the next piece, None at the end. Raises TimeoutError."""
         self._until = self._loop.time() + self._idle_s
-        self._waiting = asyncio.current_task()
+        # With the loop at hand: looking for it asks the system for the process id each time.
+        self._waiting = asyncio.current_task(self._loop)
         if self._timer is None:
             self._timer = self._loop.call_at(self._until, self._look)
         try:

@@ -112,9 +112,11 @@ class _Answer:
         found: list[Event] = []
         for choice in objects(piece.get("choices")):
             self._take_choice(choice, found)
-        for prompt in objects(piece.get("prompt_filter_results")):
-            found.extend(verdicts(prompt))
-        self._listed = listed(piece) or self._listed
+        if "prompt_filter_results" in piece:
+            for prompt in objects(piece["prompt_filter_results"]):
+                found.extend(verdicts(prompt))
+        if "citations" in piece or "search_results" in piece:
+            self._listed = listed(piece) or self._listed
         usage = usage_in(piece)
         if usage is not None:
             found.append(UsageReported(usage))
@@ -155,7 +157,8 @@ class _Answer:
         refusal = delta.get("refusal")
         if refusal and isinstance(refusal, str):
             found.append(TextDelta(refusal, is_refusal=True))
-        found.extend(map(self._calls.take, objects(delta.get("tool_calls"))))
+        if "tool_calls" in delta:
+            found.extend(map(self._calls.take, objects(delta["tool_calls"])))
         if "annotations" in delta:
             found.extend(annotated(delta))
 
