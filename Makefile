@@ -24,6 +24,7 @@ docs: $(VENV)/.runtime
 	$(BIN)/python -m gaiweb.config.table
 	$(BIN)/python docs/errors.py
 	$(BIN)/python docs/metrics.py
+	$(BIN)/python docs/engine.py
 
 screenshots: $(VENV)/.development
 	$(BIN)/python docs/screenshots.py

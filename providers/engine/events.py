@@ -94,6 +94,8 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Citations:
+    """Sources of what was said."""
+
     items: tuple[Citation, ...]
 
 
