@@ -55,7 +55,9 @@ class Agreement:
         if not total:
             return "No process runs"
         if not self.version:
-            return f"{total} process{'' if total == 1 else 'es'}, without a settings file"
+            versions = " and ".join(sorted({each.version for each in self.processes} - {""}))
+            how = f"at version {versions}" if versions else "without a settings file"
+            return f"{total} process{'' if total == 1 else 'es'}, {how}"
         if self.is_complete:
             whose = "The only process runs" if total == 1 else f"All {total} processes run"
             return f"{whose} this version"

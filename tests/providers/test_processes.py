@@ -46,3 +46,9 @@ def test_who_ended_or_fell_silent_is_counted_no_more() -> None:
 def test_without_a_file_there_is_nothing_to_agree_on() -> None:
     processes.report(report(1, ""), NOW)
     assert processes.agreement("", NOW).words == "1 process, without a settings file"
+
+
+def test_who_cannot_read_the_file_still_tells_by_which_version_others_run() -> None:
+    processes.report(report(1, "new"), NOW)
+    processes.report(report(2, "old"), NOW)
+    assert processes.agreement("", NOW).words == "2 processes, at version new and old"
