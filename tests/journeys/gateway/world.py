@@ -132,7 +132,7 @@ class Server:
             )
         server = cls(f"http://127.0.0.1:{port}", process, log)
         try:
-            eventually(server._is_alive, 30)
+            eventually(server._is_alive, 90)
             yield server
         finally:
             if process.poll() is None:
@@ -238,7 +238,7 @@ class World:
     ) -> httpx.Response:
         """One request without the SDK."""
         sent = {"authorization": f"Bearer {self.secret}", **(headers or {})}
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=20) as http:
             return http.post(self.server.url + path, json=body, headers=sent, **fields)
 
     def entries(self, number: int) -> list[tuple[Any, ...]]:
