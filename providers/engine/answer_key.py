@@ -48,11 +48,9 @@ def key_of(call: Call, secret: bytes, policy: Policy) -> AnswerKey | None:
 
 
 def _is_answered_alike(request: CompletionRequest) -> bool:
-    if request.cache is Caching.OFF or request.choices != 1 or _has_tools(request):
-        return False
-    if request.cache is Caching.ON:
-        return True
-    return request.temperature is not None and request.temperature <= MOST_TEMPERATURE
+    is_steady = request.temperature is not None and request.temperature <= MOST_TEMPERATURE
+    is_wanted = request.cache is Caching.ON or (request.cache is None and is_steady)
+    return is_wanted and request.choices == 1 and not _has_tools(request)
 
 
 def _has_tools(request: CompletionRequest) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from providers.engine.errors import UpstreamGarbled
 
@@ -10,8 +10,7 @@ MOST_BYTES_A_LINE = 8 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerEvent:
+class ServerEvent(NamedTuple):
     """`name` is empty where the frame has none. `data` stays bytes: UTF-8 may be cut anywhere."""
 
     name: str

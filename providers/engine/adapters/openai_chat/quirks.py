@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from providers.engine.request import Effort
 
@@ -42,7 +43,7 @@ class Quirks:
 
     @classmethod
     def of(cls, options: Mapping[str, str]) -> Quirks:
-        return cls(**{name: options[name] for name in cls.__slots__ if name in options})
+        return _of(tuple(options.items()))
 
     def nearest(self, wanted: Effort) -> str:
         """Choose the level that is closest to the wanted one; the lower of two equals."""
@@ -52,3 +53,8 @@ class Quirks:
             known = [level for level in known if level is not Effort.NONE] or known
         place = levels.index(wanted)
         return str(min(known, key=lambda level: abs(levels.index(level) - place)))
+
+
+@lru_cache(maxsize=512)
+def _of(options: tuple[tuple[str, str], ...]) -> Quirks:
+    return Quirks(**{name: value for name, value in options if name in Quirks.__slots__})
