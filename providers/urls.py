@@ -3,7 +3,16 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from providers.rest.docs import api_docs
-from providers.views import costs, frame_banner, health, health_orders, settings, setup, sign_in
+from providers.views import (
+    costs,
+    frame_banner,
+    health,
+    health_orders,
+    receipts,
+    settings,
+    setup,
+    sign_in,
+)
 from providers.views.settings import (
     audit,
     budgets,
@@ -32,6 +41,7 @@ _people = [
 _operator = [
     path("costs/", costs.costs, name="costs"),
     path("costs/attempts.csv", costs.costs_csv, name="costs_csv"),
+    path("receipts/<uuid:receipt_id>/", receipts.receipt, name="receipt"),
     path("health/", health.health, name="health"),
     path("health/board/", health.health_board, name="health_board"),
     path("health/pill/", health.health_pill, name="health_pill"),

@@ -114,6 +114,32 @@ class Price:
             nano += self._searches(usage.web_searches)
         return int(nano.quantize(Decimal(1), ROUND_HALF_UP))
 
+    def classes(self, usage: Usage) -> list[tuple[str, int, Decimal]]:
+        """Split a usage into what is billed: class, count and rate, for a receipt.
+
+        Rates are USD per million tokens; of `web_search` per thousand. Their sum is the cost before
+        it is rounded. Classes of which nothing was used are left out.
+        """
+        reached = [price for beyond, price in self.tiers if usage.input_tokens > beyond]
+        if reached:
+            return reached[-1].classes(usage)
+        long = min(usage.cache_write_1h_tokens, usage.cache_write_tokens)
+        cached = usage.cache_read_tokens + usage.cache_write_tokens
+        heard = min(usage.input_audio_tokens, max(usage.input_tokens - cached, 0))
+        spoken = min(usage.output_audio_tokens, usage.output_tokens)
+        write = _or(self.cache_write, self.input)
+        split = [
+            ("input", max(usage.input_tokens - cached - heard, 0), self.input),
+            ("input_audio", heard, _or(self.input_audio, self.input)),
+            ("cache_read", usage.cache_read_tokens, _or(self.cache_read, self.input)),
+            ("cache_write", usage.cache_write_tokens - long, write),
+            ("cache_write_1h", long, _or(self.cache_write_1h, write)),
+            ("output", usage.output_tokens - spoken, self.output),
+            ("output_audio", spoken, _or(self.output_audio, self.output)),
+            ("web_search", usage.web_searches, self.web_search or Decimal(0)),
+        ]
+        return [each for each in split if each[1]]
+
     def worst_case_nano(
         self,
         input_tokens: int,

@@ -121,6 +121,7 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     # pages
     "providers:costs": C.SEE_OWN_USE,
     "providers:costs_csv": C.SEE_OWN_USE,
+    "providers:receipt": C.SEE_OWN_USE,
     "providers:health": C.SEE_HEALTH,
     "providers:health_board": C.SEE_HEALTH,
     "providers:health_pill": C.SIGNED_IN,

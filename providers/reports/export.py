@@ -35,6 +35,8 @@ COLUMNS = (
     "price_version",
     "is_cached",
     "saved_usd",
+    "reason",
+    "receipt",
 )
 _PAGE = 1000
 _ROWS = f"""
@@ -43,7 +45,8 @@ SELECT e.at, e.id, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"
     e.model, e.status, e.error_code, e.input_tokens, e.output_tokens, e.cache_read_tokens,
     e.cache_write_tokens, e.reasoning_tokens, trim_scale(e.cost_nano::numeric / {NANO_PER_USD}),
     e.is_estimated, e.is_unconfirmed, e.price_version, e.is_cached,
-    trim_scale(e.saved_nano::numeric / {NANO_PER_USD})
+    trim_scale(e.saved_nano::numeric / {NANO_PER_USD}), e.reason,
+    '/receipts/' || e.reservation_id || '/'
 FROM providers_entry e
 LEFT JOIN providers_team t ON t.id = e.team_id
 LEFT JOIN providers_user u ON u.id = e.user_id

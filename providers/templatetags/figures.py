@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from django import template
 
@@ -19,6 +20,24 @@ EXACT = {"100.0": "100", "0.0": "0"}
 def usd(nano: int | None) -> str:
     """Dollars of nano-dollars."""
     return UNKNOWN if nano is None else money.usd(nano)
+
+
+@register.filter
+def exact_usd(amount: Decimal) -> str:
+    """Dollars with every place that counts, at least two."""
+    whole, _, fraction = f"{abs(amount).normalize():f}".partition(".")
+    return f"{'-' if amount < 0 else ''}${int(whole):,}.{fraction.ljust(2, '0')}"
+
+
+@register.filter
+def exact_nano(nano: int | None) -> str:
+    """Dollars of nano-dollars, to the last one."""
+    return UNKNOWN if nano is None else exact_usd(money.to_decimal(nano))
+
+
+@register.filter
+def named(names: dict[str, str], key: str) -> str:
+    return names.get(key, key)
 
 
 @register.filter

@@ -15,6 +15,7 @@ from providers.people.standing import Standing, standing_of
 from providers.reports import export, periods, spending
 from providers.reports.charts import StackedBars
 from providers.reports.cost_chart import EXAMPLE, CostChart, cost_chart
+from providers.reports.dearest import Dear, dearest
 from providers.reports.periods import Period, PeriodError
 from providers.reports.spending import Group, GroupSpend, Spending, Viewer
 from providers.reports.viewers import viewer_of
@@ -58,6 +59,7 @@ class CostPage:
     more: int
     chart: CostChart
     csv_url: str
+    dearest: list[Dear]
     may_price: bool
     may_run: bool
     example: StackedBars = EXAMPLE
@@ -113,6 +115,7 @@ def _page(standing: Standing, query: QueryDict) -> CostPage:
         more=max(0, len(found.groups) - ROWS),
         chart=chart,
         csv_url=f"{reverse('providers:costs_csv')}?{_address(query, {})}",
+        dearest=dearest(period.span, viewer),
         may_price=standing.may(Capability.MANAGE_ROUTES),
         may_run=standing.may(Capability.RUN_PROMPTS),
     )

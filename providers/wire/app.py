@@ -15,7 +15,7 @@ from providers.engine.call import Caller
 from providers.engine.codes import row_of
 from providers.engine.errors import EngineError, KeyInvalid, MethodRefused, NoSuchPath
 from providers.virtual_keys import InvalidKey
-from providers.wire import chat, embeddings, models
+from providers.wire import chat, embeddings, models, receipts
 from providers.wire.errors import (
     STOPPING,
     internal_body,
@@ -74,9 +74,14 @@ async def _route(exchange: Exchange) -> None:
         _allow(method, "GET")
         name = unquote(path.removeprefix(_MODELS + "/"))
         await models.show(exchange, await _caller(exchange), name)
+    elif path.startswith(receipts.ROOT + "/"):
+        _allow(method, "GET")
+        name = path.removeprefix(receipts.ROOT + "/")
+        await receipts.show(exchange, await _caller(exchange), name)
     else:
         raise NoSuchPath(
-            "There is nothing here. Known: /v1/chat/completions, /v1/embeddings and /v1/models."
+            "There is nothing here. Known: /v1/chat/completions, /v1/embeddings, /v1/models and "
+            "/v1/receipts/ID."
         )
 
 

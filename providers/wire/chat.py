@@ -21,6 +21,7 @@ from providers.wire.chat_answer import DONE, Chunks, Gathered, sse, usage_body
 from providers.wire.chat_request import ChatRequest, parse
 from providers.wire.errors import STOPPING, internal_body, level_headers, limit_headers, openai_body
 from providers.wire.http import Exchange, Headers, Heart
+from providers.wire.receipts import path_of
 
 log = get_logger(__name__)
 
@@ -130,6 +131,7 @@ def _answer_headers(answer: Answer) -> Headers:
         (b"x-gai-deployment", deployment.name.encode("latin-1", "replace")),
         (b"x-gai-attempts", str(len(answer.call.attempts)).encode()),
         (b"x-gai-fallback", b"true" if answer.is_fallback else b"false"),
+        (b"x-gai-receipt", path_of(answer.call.id)),
         *limit_headers(answer.call.remaining),
         *level_headers(answer.call.worst_level),
         *hit_headers(answer.hit),

@@ -20,6 +20,7 @@ from providers.engine.usage import dollars
 from providers.wire.errors import limit_headers
 from providers.wire.fields import integer, items, json_object, optional, text
 from providers.wire.http import Exchange, Headers
+from providers.wire.receipts import path_of
 
 MOST_INPUTS = 2048
 MOST_DIMENSIONS = 65_536
@@ -116,6 +117,7 @@ def _headers(found: Embedding) -> Headers:
         (b"x-gai-deployment", deployment.name.encode("latin-1", "replace")),
         (b"x-gai-attempts", str(len(call.attempts)).encode()),
         (b"x-gai-fallback", b"true" if call.is_fallback(deployment) else b"false"),
+        (b"x-gai-receipt", path_of(call.id)),
         *limit_headers(call.remaining),
     ]
     cost = dollars(call.cost_nano)

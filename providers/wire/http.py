@@ -21,7 +21,8 @@ JSON = (b"content-type", b"application/json")
 _EXPOSED = (
     b"x-request-id, x-should-retry, retry-after, idempotent-replayed, "
     b"x-gai-provider, x-gai-deployment, "
-    b"x-gai-attempts, x-gai-fallback, x-gai-cost-usd, x-gai-cache, x-gai-degradation, "
+    b"x-gai-attempts, x-gai-fallback, x-gai-cost-usd, x-gai-receipt, "
+    b"x-gai-cache, x-gai-degradation, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )

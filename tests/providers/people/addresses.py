@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import UUID, uuid4
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from conversations.models import Attachment, Conversation, Message, Run, RunState
 from providers import catalog, credentials
 from providers.ledger.budgets import parse_scope, set_budget
-from providers.models import Budget, Credential, Route, Team, Tool, ToolKind, User, VirtualKey
+from providers.models import (
+    Budget,
+    Credential,
+    Reservation,
+    Route,
+    Team,
+    Tool,
+    ToolKind,
+    User,
+    VirtualKey,
+)
 from tests.providers.people.conftest import World
 
 
@@ -35,6 +47,11 @@ def a_thread(team: Team, user: User) -> Conversation:
 def a_picture(team: Team, user: User) -> Attachment:
     question = a_thread(team, user).messages.get()
     return Attachment.objects.create(message=question, media_type="image/png", data=b"1")
+
+
+def a_receipt(team: Team, user: User) -> UUID:
+    facts = {"source": "gateway", "route": "demo", "expires_at": timezone.now()}
+    return Reservation.objects.create(id=uuid4(), team=team, user=user, **facts).pk
 
 
 def a_key(team: Team, user: User) -> VirtualKey:
@@ -67,6 +84,7 @@ SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     # Nobody's: what is set by hand is for operators, whatever it is about.
     "override_id": lambda _world, _team, _user: 0,
     "order_id": lambda _world, _team, _user: 0,
+    "receipt_id": lambda _world, team, user: a_receipt(team, user),
     "budget_id": lambda _world, team, _user: a_budget(team).pk,
     "conversation_id": lambda _world, team, user: a_thread(team, user).pk,
     "attachment_id": lambda _world, team, user: a_picture(team, user).pk,

@@ -180,8 +180,8 @@ def test_the_page_asks_a_fixed_number_of_questions(
     client.get(URL)
     for _ in range(5):
         spent.entry(user=spread.cleo, team=spread.billing, model="x/y")
-    # session, user, memberships, teams; zone, sums, settling, names
-    with django_assert_num_queries(8):
+    # session, user, memberships, teams; zone, sums, settling, names, dearest requests
+    with django_assert_num_queries(9):
         client.get(URL)
 
 
