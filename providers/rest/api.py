@@ -33,7 +33,8 @@ _SIGN_IN = "Send `Authorization: Bearer gai_...` with a live key, or sign in."
 api = NinjaAPI(
     title="GAI Web",
     version="1",
-    description="Send `Authorization: Bearer gai_...`, or be signed in.",
+    description="Send `Authorization: Bearer gai_...`, or be signed in. What an answer has cost, "
+    "line by line, is at `/v1/receipts/ID`, with its `x-request-id`, for the key that asked.",
     urls_namespace="api",
     docs_url=None,
     openapi_url="openapi.json",

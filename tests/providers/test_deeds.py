@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from providers import audit, catalog, credentials, virtual_keys
 from providers.catalog import providers as provider_verbs
 from providers.catalog import routes as route_verbs
 from providers.catalog.routes import OwnPrice
 from providers.catalog.targets import Target, save_route
-from providers.ledger import budgets
-from providers.models import AuditEntry, Budget, Provider, Route
+from providers.ledger import budgets, corrections
+from providers.models import AuditEntry, Budget, Provider, Reservation, Route
 from providers.people import members, teams
 from providers.people.standing import standing_of_user
 from tests.providers.people.conftest import World, world
@@ -111,6 +113,13 @@ def change_teams(world: World) -> None:
     teams.rename_team(teams.create_team("Finance", world.ada), "Money", world.ada)
 
 
+def correct_a_cost(world: World) -> None:
+    now = timezone.now()
+    facts = {"source": "gateway", "route": "fast", "expires_at": now, "settled_at": now}
+    request = Reservation.objects.create(id=uuid4(), **facts)
+    corrections.correct(request.pk, Decimal("0.5"), "An invoice", world.ada)
+
+
 DEEDS: dict[Callable[[World], object], set[str]] = {
     provider: {"provider.made", "credential.added"},
     switch_provider: {"provider.switched"},
@@ -124,6 +133,7 @@ DEEDS: dict[Callable[[World], object], set[str]] = {
     budget: {"budget.made"},
     change_budget: {"budget.changed"},
     remove_budget: {"budget.removed"},
+    correct_a_cost: {"ledger.corrected"},
     key: {"key.issued"},
     rotate_key: {"key.rotated"},
     revoke_key: {"key.revoked"},
