@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from providers import audit
-from providers.models import Membership, OrganisationRole, Team, TeamRole, User, VirtualKey
+from providers.models import (
+    Membership,
+    OrganisationRole,
+    Route,
+    Team,
+    TeamRole,
+    User,
+    VirtualKey,
+)
 from providers.virtual_keys import secret as secrets
 
 
@@ -20,13 +30,49 @@ class KeyRefused(Exception):
         self.field = field
 
 
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long a new key works; None: until it is revoked."""
+
+    length: timedelta | None
+
+    def end(self, now: datetime) -> datetime | None:
+        return None if self.length is None else now + self.length
+
+    @classmethod
+    def of(cls, key: VirtualKey) -> Lifetime:
+        return cls(key.expires_at - key.created_at if key.expires_at else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a key may. `routes` empty: every route.
+
+    None: as the replaced key has it, so that a rotation never widens what a key may, and it works
+    as long again; every route, until it is revoked, where there was none.
+    """
+
+    routes: Sequence[str] | None = None
+    lasts: Lifetime | None = None
+
+    def or_those_of(self, key: VirtualKey | None) -> Terms:
+        if key is None:
+            return self
+        return Terms(
+            key.routes if self.routes is None else self.routes, self.lasts or Lifetime.of(key)
+        )
+
+
+AS_BEFORE = Terms()
+
+
 def issue(
     *,
     user: User,
     team: Team,
     name: str,
     rotate: bool = False,
-    expires_at: datetime | None = None,
+    terms: Terms = AS_BEFORE,
     by: User | None = None,
 ) -> tuple[VirtualKey, str]:
     """Make a key and its secret, which is told here and never again.
@@ -34,6 +80,7 @@ def issue(
     A live key of the same name is refused, or with `rotate` revoked in the same transaction.
     Raises KeyRefused.
     """
+    _check_routes(terms.routes or ())
     if not may_use_team(user, team):
         raise KeyRefused(
             f"{user.email} may not spend for the team {team.name}. "
@@ -50,7 +97,8 @@ def issue(
                 "Its secret cannot be shown again; use --rotate for a new one, or another name.",
                 field="name",
             )
-        replaced = list(live.values_list("prefix", flat=True))
+        replaced = live.first()
+        terms = terms.or_those_of(replaced)
         live.update(revoked_at=timezone.now())
         secret = secrets.generate()
         key = VirtualKey.objects.create(
@@ -59,13 +107,14 @@ def issue(
             digest=secrets.digest(secret, secrets.pepper()),
             user=user,
             team=team,
-            expires_at=expires_at,
+            routes=sorted(set(terms.routes or ())),
+            expires_at=terms.lasts.end(timezone.now()) if terms.lasts else None,
         )
         audit.write(
             by,
             "key.rotated" if replaced else "key.issued",
             _named(key),
-            before={"prefix": replaced[0]} if replaced else None,
+            before=_told(replaced) if replaced else None,
             after=_told(key),
         )
     return key, secret
@@ -84,6 +133,14 @@ def revoke_all(user: User, team: Team, *, by: User | None = None) -> None:
     """End every key with which that person spends for that team."""
     for key in VirtualKey.objects.filter(user=user, team=team, revoked_at=None):
         revoke(key, by=by)
+
+
+def _check_routes(names: Sequence[str]) -> None:
+    known = set(Route.objects.values_list("name", flat=True))
+    for name in names:
+        if name not in known:
+            listed = ", ".join(sorted(known)) or "none yet"
+            raise KeyRefused(f"There is no route {name!r}. Known: {listed}.", field="routes")
 
 
 def _named(key: VirtualKey) -> str:

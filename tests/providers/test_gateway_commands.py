@@ -134,6 +134,33 @@ def test_a_key_is_shown_once_and_rotated_on_demand(ben: User, team: Team) -> Non
     assert VirtualKey.objects.filter(revoked_at=None).count() == 1
 
 
+def test_a_key_is_bound_to_routes_and_ends(acme: None, ben: User, team: Team) -> None:
+    run("route", "add", "gpt", "--to", "acme/m")
+    words = f"key issue --user {ben.email} --name laptop".split()
+    told = run(*words, "--routes", "gpt", "--expires", "30d")
+    assert told["routes"] == ["gpt"]
+    assert told["expires_at"] is not None
+    again = run(*words, "--rotate", "--expires", "never")
+    assert (again["routes"], again["expires_at"]) == (["gpt"], None)
+    assert run(*words, "--rotate", "--routes", "all")["routes"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--routes nowhere", "--routes: There is no route 'nowhere'"),
+        ("--routes ,", "--routes: name one at least"),
+        ("--expires soon", "--expires: 'soon' is not like"),
+        ("--expires 2020-01-01", "--expires: 2020-01-01 has begun already"),
+    ],
+)
+def test_terms_of_a_key_that_make_no_sense_are_named(
+    ben: User, team: Team, words: str, says: str
+) -> None:
+    with pytest.raises(CommandError, match=says):
+        run(*f"key issue --user {ben.email} --name laptop".split(), *words.split())
+
+
 def test_a_key_without_a_team_says_which_there_are(ben: User, cleo: User) -> None:
     words = f"key issue --user {ben.email} --name laptop".split()
     User.objects.update(active_team=None)

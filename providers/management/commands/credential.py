@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -14,13 +13,12 @@ from django.utils import timezone
 from providers import credentials, gateway
 from providers.credentials import ORGANISATION, CredentialRefused, Holder, held, rotation
 from providers.credentials.ring import RingUnreadable
-from providers.management.command import ScriptCommand
+from providers.management.command import ScriptCommand, duration
 from providers.models import Credential, Provider, User
 from providers.people.errors import PeopleError
 from providers.people.teams import find_team
 
 _TRIED_WITHIN_S = 30.0
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Command(ScriptCommand):
@@ -77,7 +75,7 @@ def _add(provider: Provider, holder: Holder, options: Mapping[str, Any]) -> tupl
 def _rotate(
     provider: Provider, holder: Holder, options: Mapping[str, Any]
 ) -> tuple[Credential, str]:
-    overlap = _duration(options["overlap"])
+    overlap = _overlap(options["overlap"])
     old = _one(provider, holder, options["hint"])
     secret = _tried(provider, options["key_env"])
     now = timezone.now()
@@ -140,10 +138,8 @@ def _tried(provider: Provider, variable: str) -> str:
     return secret
 
 
-def _duration(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if text == "0":
-        return timedelta(0)
-    if match is None:
+def _overlap(text: str) -> timedelta:
+    length = timedelta(0) if text == "0" else duration(text)
+    if length is None:
         raise CommandError(f"--overlap: {text!r} is not like 30m, 1h, 7d or 0.")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    return length

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from providers import virtual_keys
-from providers.management.command import ScriptCommand
+from providers.management.command import ScriptCommand, duration
 from providers.models import Team, User
+from providers.virtual_keys import Lifetime, Terms
 
 
 class Command(ScriptCommand):
@@ -22,18 +25,60 @@ class Command(ScriptCommand):
         issue.add_argument(
             "--rotate", action="store_true", help="revoke the live key of that name at once"
         )
+        issue.add_argument(
+            "--routes", metavar="NAME,NAME", help="only these; `all`: every one; as it was"
+        )
+        issue.add_argument(
+            "--expires", metavar="TIME", help="as 12h, 30d, 2027-01-31, or `never`; as it was"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         user = _user(options["user"])
         team = _team(user, options["team"])
         try:
             key, secret = virtual_keys.issue(
-                user=user, team=team, name=options["name"], rotate=options["rotate"]
+                user=user,
+                team=team,
+                name=options["name"],
+                rotate=options["rotate"],
+                terms=Terms(_routes(options["routes"]), _lifetime(options["expires"])),
             )
         except virtual_keys.KeyRefused as refused:
             raise self.refusal(refused.field, str(refused), positional="") from None
-        value = {"key": secret, "prefix": key.prefix, "team": team.slug, "name": key.name}
+        value = {
+            "key": secret,
+            "prefix": key.prefix,
+            "team": team.slug,
+            "name": key.name,
+            "routes": key.routes,
+            "expires_at": key.expires_at and key.expires_at.isoformat(timespec="seconds"),
+        }
         self.answer(options, value, f"{secret}\nThis is shown once; keep it now.")
+
+
+def _routes(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    names = [] if text == "all" else [name.strip() for name in text.split(",") if name.strip()]
+    if not names and text != "all":
+        raise CommandError("--routes: name one at least, or `all`.")
+    return names
+
+
+def _lifetime(text: str | None) -> Lifetime | None:
+    if text is None:
+        return None
+    if text == "never":
+        return Lifetime(None)
+    if length := duration(text):
+        return Lifetime(length)
+    try:
+        day = datetime.combine(date.fromisoformat(text), time(), tzinfo=UTC)
+    except ValueError:
+        raise CommandError(f"--expires: {text!r} is not like 12h, 30d, 2027-01-31.") from None
+    if day <= timezone.now():
+        raise CommandError(f"--expires: {text} has begun already.")
+    return Lifetime(day - timezone.now())
 
 
 def _user(email: str) -> User:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,6 +19,7 @@ from providers.people.permissions import Capability
 from providers.people.standing import Standing, standing_of
 from providers.views.forms import PageForm, go_on
 from providers.views.settings.sections import show
+from providers.virtual_keys import Lifetime, Terms
 from providers.virtual_keys.visible import own, visible_to
 
 KEYS = "providers:keys"
@@ -32,14 +34,25 @@ class IssueForm(PageForm):
         coerce=int,
         choices=[("0", "until revoked"), ("30", "30 days"), ("90", "90 days"), ("365", "a year")],
     )
+    routes = forms.MultipleChoiceField(
+        label="Only these routes", required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        names = Route.objects.order_by("name").values_list("name", flat=True)
+        self.fields["routes"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
 class Key:
+    """`routes` empty: every route."""
+
     id: int
     name: str
     prefix: str
     owner: str
+    routes: list[str]
     is_yours: bool
     created_at: datetime
     last_used_at: datetime | None
@@ -78,7 +91,9 @@ def issue(request: HttpRequest) -> HttpResponse:
                 user=standing.user,
                 team=_team(standing),
                 name=form.cleaned_data["name"],
-                expires_at=timezone.now() + timedelta(days=days) if days else None,
+                terms=Terms(
+                    form.cleaned_data["routes"], Lifetime(timedelta(days=days) if days else None)
+                ),
                 by=standing.user,
             )
         except virtual_keys.KeyRefused as fault:
@@ -97,7 +112,6 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
         team=old.team,
         name=old.name,
         rotate=True,
-        expires_at=old.expires_at,
         by=old.user,
     )
     return show(request, "keys", _page(request, IssueForm(), secret, key.name))
@@ -139,6 +153,7 @@ def _key(row: VirtualKey, standing: Standing) -> Key:
         name=row.name,
         prefix=row.prefix,
         owner=row.user.email,
+        routes=row.routes,
         is_yours=row.user_id == standing.user.pk,
         created_at=row.created_at,
         last_used_at=row.last_used_at,

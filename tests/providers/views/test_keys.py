@@ -3,9 +3,10 @@ from __future__ import annotations
 import re
 
 from django.test import Client
+from django.utils import timezone
 
 from providers import virtual_keys
-from providers.models import VirtualKey
+from providers.models import Route, VirtualKey
 from tests.providers.people.conftest import World
 from tests.providers.views.conftest import As
 
@@ -82,3 +83,22 @@ def test_an_admin_revokes_but_does_not_rotate_what_others_hold(world: World, as_
     assert ben.post(f"/settings/keys/{key.pk}/revoke/").status_code == 302
     key.refresh_from_db()
     assert key.revoked_at
+
+
+def test_a_key_is_bound_to_routes_and_its_page_says_so_and_when_it_was_used(
+    world: World, as_user: As
+):
+    for name in ("fast", "slow"):
+        Route.objects.create(name=name)
+    client = as_user(world.mia)
+    assert "On every route" in make(client, "any").content.decode()
+    form = {"name": "bound", "days": "0", "routes": ["fast"]}
+    assert "Only on fast" in client.post("/settings/keys/new/", form).content.decode()
+    bound = VirtualKey.objects.get(name="bound")
+    client.post(f"/settings/keys/{bound.pk}/rotate/")
+    assert VirtualKey.objects.get(name="bound", revoked_at=None).routes == ["fast"]
+
+    refused = client.post("/settings/keys/new/", {**form, "name": "odd", "routes": ["gone"]})
+    assert refused.status_code == 422
+    VirtualKey.objects.update(last_used_at=timezone.now())
+    assert "Never used" not in client.get("/settings/keys/").content.decode()

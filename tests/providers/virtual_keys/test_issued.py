@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from providers import virtual_keys
-from providers.models import Membership, OrganisationRole, Team, TeamRole, User, VirtualKey
+from providers.models import Membership, OrganisationRole, Route, Team, TeamRole, User, VirtualKey
+from providers.virtual_keys import Lifetime, Terms
 from providers.virtual_keys.secret import PREFIX_LENGTH, digest, pepper
 
 pytestmark = pytest.mark.django_db
@@ -73,3 +77,29 @@ def test_an_owner_may_hold_a_key_of_any_team(team: Team) -> None:
         "ada@example.com", "correct horse battery", role=OrganisationRole.OWNER
     )
     virtual_keys.issue(user=ada, team=team, name="laptop")
+
+
+def test_a_rotation_never_widens_what_a_key_may_and_lasts_as_long_again(
+    ben: User, team: Team
+) -> None:
+    Route.objects.create(name="fast")
+    terms = Terms(["fast"], Lifetime(timedelta(days=30)))
+    old, _ = virtual_keys.issue(user=ben, team=team, name="laptop", terms=terms)
+    long_ago = timezone.now() - timedelta(days=40)
+    VirtualKey.objects.update(created_at=long_ago, expires_at=long_ago + timedelta(days=30))
+    new, _ = virtual_keys.issue(user=ben, team=team, name="laptop", rotate=True)
+    assert new.routes == ["fast"]
+    assert new.expires_at
+    assert 29 <= (new.expires_at - timezone.now()).days <= 30
+    wider = Terms([], Lifetime(None))
+    newest, _ = virtual_keys.issue(user=ben, team=team, name="laptop", rotate=True, terms=wider)
+    assert (newest.routes, newest.expires_at) == ([], None)
+    assert old.routes == ["fast"]
+
+
+def test_a_route_that_is_not_there_is_refused(ben: User, team: Team) -> None:
+    Route.objects.create(name="fast")
+    with pytest.raises(virtual_keys.KeyRefused, match="Known: fast") as refused:
+        virtual_keys.issue(user=ben, team=team, name="laptop", terms=Terms(["fats"]))
+    assert refused.value.field == "routes"
+    assert not VirtualKey.objects.exists()
