@@ -38,7 +38,8 @@ dash (`fox-503`, `cut`), else a good answer:
     nousage       a good answer that never says its usage
     huge          a line of 10 million bytes without an end
 
-Usage is 10 input tokens and one output token a word of `text`. A key of `wrong` gets 401.
+Usage is 10 input tokens and one output token a word of `text`. A key that ends
+with `wrong` gets 401, with the key in its words, as some do.
 """
 
 from __future__ import annotations
@@ -267,7 +268,7 @@ class _Answer:
         if self.word in _STATUSES or self.word in {"quota", "context"}:
             if self.word == "429" and self.fake.retry_after is not None:
                 headers["retry-after"] = self.fake.retry_after
-            return _error(self.wire, self.word, headers)
+            return _error(self.wire, self.word, headers, key)
         if self.word == "redirect":
             return web.Response(status=307, headers={"location": "http://elsewhere.invalid/"})
         if self.word == "silent":
@@ -363,10 +364,12 @@ def _wire_of(path: str) -> str:
     return by_path.get(path, "gemini")
 
 
-def _error(wire: str, word: str, headers: dict[str, str]) -> web.Response:
+def _error(wire: str, word: str, headers: dict[str, str], key: str = "") -> web.Response:
     status, type_, code = _OPENAI_ERRORS.get(word, (0, "server_error", None))
     status = status or int(word)
     message = f"The fake upstream was asked for {word}."
+    if word == "401":
+        message += f" Incorrect API key provided: {key}"
     if wire in WIRES:
         body = WIRES[wire].error(word, status)
         return web.json_response(body, status=status, headers=headers)

@@ -10,13 +10,21 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser import server as servers
 from tests.browser.server import Server
+from tests.upstream import FakeUpstream
 
 SECTIONS = (
-    *("providers", "routes", "budgets", "tools", "keys", "policies"),
+    *("providers", "credentials", "routes", "budgets", "tools", "keys", "policies"),
     *("cache", "members", "audit"),
 )
 FORMS = (
-    *("providers/new", "routes/new", "budgets/new", "members/team/new", "members/team"),
+    *(
+        "providers/new",
+        "credentials/new",
+        "routes/new",
+        "budgets/new",
+        "members/team/new",
+        "members/team",
+    ),
     *("tools/new/https", "tools/new/mock", "tools/new/rows"),
 )
 LISTED = {"providers": "Edit demo", "routes": "Edit fast", "tools": "Edit calculator"}
@@ -154,3 +162,28 @@ def test_a_role_is_changed_from_the_menu(owned: tuple[Server, dict[str, str]], o
     row.get_by_role("button", name="Viewer").click()
 
     expect(owner.get_by_text("ben@example.org is viewer now.")).to_be_visible()
+
+
+def test_a_provider_key_is_rotated_only_to_one_that_works(
+    owned: tuple[Server, dict[str, str]], owner: Page, upstream: FakeUpstream, faults: list[str]
+):
+    server = owned[0]
+    words = ("--kind", "openai_chat", "--local", "--base-url", upstream.openai_url)
+    server.manage("provider", "add", "acme", *words, "--key-env", "OLD", OLD="sk-old-" + "o" * 20)
+    owner.goto(f"{server.url}/settings/credentials/")
+    owner.get_by_role("link", name="Rotate acme …oooo").click()
+    key = owner.get_by_label("API key")
+    key.fill("sk-this-is-wrong")
+    owner.get_by_role("button", name="Try and rotate").click()
+    expect(owner.get_by_text("The provider refused the key.")).to_be_visible()
+    expect(key).to_be_focused()
+
+    key.fill("sk-new-" + "n" * 20)
+    owner.get_by_label("The old key stands in for").select_option("a day")
+    owner.get_by_role("button", name="Try and rotate").click()
+    expect(owner.get_by_text("Prompts go to acme with the new key.")).to_be_visible()
+    rows = owner.locator(".rows > li").filter(has_text="acme")
+    expect(rows.filter(has_text="…oooo")).to_contain_text("Stands in until")
+    expect(rows.filter(has_text="…nnnn")).to_contain_text("100 % of prompts")
+    # The browser itself reports a 422 as a resource that failed.
+    faults[:] = [fault for fault in faults if "422" not in fault]
