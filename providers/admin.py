@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group
 from django.db import models
 from django.http import HttpRequest
 
+from providers import audit
 from providers.models import (
     AuditEntry,
     BreakerChange,
@@ -82,6 +83,21 @@ class Table(_ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return bool(self.changeable) and super().has_change_permission(request, obj)
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: models.Model,
+        form: forms.ModelForm[Any],
+        change: bool,  # noqa: FBT001 - Django's signature
+    ) -> None:
+        """Tell the audit log, in the transaction that Django has opened around it."""
+        super().save_model(request, obj, form, change)
+        before = {name: form.initial.get(name) for name in form.changed_data}
+        after = {name: form.cleaned_data[name] for name in form.changed_data}
+        by = request.user if isinstance(request.user, User) else None
+        target = f"{self.opts.model_name} {obj}"
+        audit.write_change(by, "table.changed", target, before, after)
 
 
 class OrganisationForm(_OrganisationModelForm):

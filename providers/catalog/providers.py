@@ -95,6 +95,8 @@ def remove_provider(provider: Provider, *, by: User | None = None) -> None:
         raise CatalogError(
             f"{provider.name} comes from the environment; remove its key there.", field="name"
         )
+    for credential in provider.credentials.all():
+        credentials.revoke(credential, by=by, reason="Its provider was removed.")
     audit.write(by, "provider.removed", provider.name, before=_told(provider))
     provider.delete()
 

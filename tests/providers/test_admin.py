@@ -8,7 +8,7 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from providers.models import Credential, Organisation, Provider, User
+from providers.models import AuditEntry, Credential, Organisation, Provider, User
 from tests.providers import spent
 
 TABLES = [model for model in admin.site._registry if model._meta.app_label == "providers"]
@@ -60,3 +60,16 @@ def test_the_reporting_time_zone_must_exist(owner: Client, db: None):
     assert refused.status_code == 200
     assert taken.status_code == 302
     assert Organisation.objects.get().time_zone == "Asia/Kathmandu"
+
+
+def test_what_is_changed_in_a_table_is_in_the_audit_log(owner: Client, ada: User):
+    provider = Provider.objects.create(name="acme", kind="openai_chat")
+    url = reverse("admin:providers_provider_change", args=[provider.pk])
+    assert owner.post(url, {}).status_code == 302
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.actor, entry.target) == (
+        "table.changed",
+        ada.email,
+        "provider acme",
+    )
+    assert (entry.before, entry.after) == ({"is_enabled": True}, {"is_enabled": False})

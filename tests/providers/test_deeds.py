@@ -123,7 +123,7 @@ def correct_a_cost(world: World) -> None:
 DEEDS: dict[Callable[[World], object], set[str]] = {
     provider: {"provider.made", "credential.added"},
     switch_provider: {"provider.switched"},
-    remove_provider: {"provider.removed"},
+    remove_provider: {"provider.removed", "credential.revoked"},
     fail_to_order: {"provider.faults"},
     revoke_credential: {"credential.revoked"},
     route: {"route.made", "price.set"},

@@ -78,13 +78,14 @@ class NewForm(ConnectionForm):
 
 @dataclass(frozen=True)
 class Row:
-    """`key` is the stored credential's last characters and who saved it; empty: there is none."""
+    """`key` is the organisation's, of `keys` the one with the most weight; None: there is none."""
 
     id: int
     name: str
     kind: str
     address: str
     key: Credential | None
+    keys: int
     needs_key: bool
     is_enabled: bool
     from_environment: bool
@@ -252,6 +253,7 @@ def _values(form: ConnectionForm) -> dict[str, Any]:
 
 def _providers() -> Any:
     credentials = Credential.objects.filter(team=None, user=None).select_related("created_by")
+    credentials = credentials.order_by("-weight", "pk")
     return (
         Provider.objects
         .order_by("name")
@@ -270,6 +272,7 @@ def _row(provider: Provider) -> Row:
         kind=preset.label,
         address=address_of(provider),
         key=next(iter(keys), None),
+        keys=len(keys),
         needs_key=preset.needs_key and not provider.is_local,
         is_enabled=provider.is_enabled,
         from_environment=provider.from_environment,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from providers import catalog
+from providers import catalog, credentials
 from providers.catalog import environment, snapshot
 from providers.catalog.vendors import VENDORS
 from providers.engine.presets import PRESETS
@@ -151,3 +151,15 @@ def test_every_vendor_has_a_card_and_the_chosen_one_is_in_sight(world: World, as
     assert set(PRESETS) <= set(VENDORS)
     assert '<details class="more" open>' in page
     assert '<details class="more">' in client.get("/settings/providers/new/").content.decode()
+
+
+def test_a_provider_with_several_keys_leads_to_them(world: World, as_user: As):
+    acme = catalog.add_provider(name="acme", kind="openai_chat", secret="sk-first-0123456789")
+    credentials.add(acme, "sk-second-0123456789-b7K2", weight=3)
+    client = as_user(world.ada)
+    assert "and 1 more" in client.get("/settings/providers/").content.decode()
+    form = client.get(f"/settings/providers/{acme.pk}/").content.decode()
+    assert "its 2 keys stay" in form
+    refused = client.post(f"/settings/providers/{acme.pk}/", {"base_url": "", "key": "sk-third"})
+    assert refused.status_code == 422
+    assert "Say which one to rotate" in refused.content.decode()
