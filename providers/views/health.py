@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -65,6 +67,8 @@ def _shown(request: HttpRequest) -> dict[str, object]:
     now, numbers = timezone.now(), gateway.health_numbers()
     page = board.read(now, gateway.breakers())
     shown = panel.read(now, page, numbers.ladder, numbers.caps, numbers.every_s)
+    # Pill and banner above the board are of its moment, too.
+    pulse.read(now, gateway.breakers, fresh=timedelta())
     return {
         "page": page,
         "panel": shown,

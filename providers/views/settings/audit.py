@@ -145,7 +145,13 @@ def _told(facts: dict[str, object], name: str) -> str | None:
         return _NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(_words, value)) if isinstance(value, list) else _words(value)
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return " · ".join(f"{name} “{inner}”" for name, inner in value.items())
+    return str(value)
 
 
 def _address(query: QueryDict, **changes: object) -> str:
