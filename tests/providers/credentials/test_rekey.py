@@ -100,11 +100,14 @@ def test_no_open_fails_while_a_thousand_credentials_are_wrapped_anew(
 
     with ThreadPoolExecutor(2) as pool:
         running = [pool.submit(traffic) for _ in range(2)]
-        assert began.wait(20)
-        a_ring["ring"] = NEW
-        for progress in rekey.rekey(NEW, batch=50):
-            assert not progress.broken
-        stop.set()
+        try:
+            assert began.wait(60)
+            a_ring["ring"] = NEW
+            for progress in rekey.rekey(NEW, batch=50):
+                assert not progress.broken
+        finally:
+            # Else a failure here would be waited for without an end.
+            stop.set()
         assert sum(each.result(60) for each in running) >= 2 * COUNT
     assert rekey.counts()["credentials"] == {"new": COUNT}
     a_ring["ring"] = KeyRing("new", {"new": b"n" * 32})
