@@ -14,7 +14,7 @@ from structlog import get_logger
 
 log = get_logger(__name__)
 
-_LOCK = 0x67616968656174  # "gai_heat"
+LOCK = 0x67616968656174  # "gai_heat"
 
 
 @dataclass(slots=True)
@@ -73,6 +73,6 @@ class Watch:
 
 
 async def _locked(connection: AsyncConnection[Any]) -> bool:
-    cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+    cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
     row = await cursor.fetchone()
     return row is not None and bool(row[0])

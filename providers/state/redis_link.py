@@ -79,10 +79,10 @@ class RedisLink:
     async def aclose(self) -> None:
         """Send what was written behind, then disconnect."""
         await self.flush()
-        if self._watch is not None:
+        while self._watch is not None and not self._watch.done():
+            # Said again: a client in the middle of connecting may swallow it once.
             self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
+            await asyncio.wait((self._watch,), timeout=0.5)
         with suppress(RedisError, OSError):
             await self._redis.aclose()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -50,6 +51,20 @@ class House:
     cookie: str
     session: str
 
+    def wait_for(self, *routes: str) -> None:
+        """Wait until the server has heard of them."""
+        request = urllib.request.Request(
+            f"{self.server.url}/v1/models", headers={"Authorization": f"Bearer {self.secret}"}
+        )
+        until = time.monotonic() + 20
+        while True:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                known = {model["id"] for model in json.load(answer)["data"]}
+            if known >= set(routes):
+                return
+            assert time.monotonic() < until, f"only {known} became known"
+            time.sleep(0.1)
+
     def ask(self, route: str) -> None:
         body = {"model": route, "messages": [{"role": "user", "content": "Foxes?"}]}
         request = urllib.request.Request(
@@ -74,6 +89,7 @@ def house(template: str, data_dir: Path, upstream: FakeUpstream) -> Iterator[Hou
     ]
     with servers.running(template, data_dir, "operator") as server:
         house = House(server, *server.python(_WORLD.format(commands=commands)))
+        house.wait_for("demo", "safe")
         for route in ("safe", "safe", "demo"):
             house.ask(route)
         yield house
