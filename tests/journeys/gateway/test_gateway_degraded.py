@@ -20,6 +20,8 @@ HI = [{"role": "user", "content": "hi"}]
 IN_SECONDS = {
     "GAIWEB_DEGRADATION_AUTOMATIC": "true",
     "GAIWEB_HEALTH_EVERY_S": "0.2",
+    # What other journeys have let fail is older.
+    "GAIWEB_HEALTH_WINDOW_S": "5",
     "GAIWEB_DEGRADATION_DWELL_S": "0.2",
     "GAIWEB_BREAKER_THRESHOLD": "2",
     "GAIWEB_BREAKER_RESET_S": "600",
@@ -44,6 +46,9 @@ def world(tmp_path: Path, upstream: FakeUpstream, committed: Any) -> Any:
         connection.close()
         yield made
         made.close()
+    # The server of the other journeys goes by these rows, too.
+    for table in ("healthstate", "leveloverride"):
+        committed.execute(f"DELETE FROM providers_{table}")
 
 
 def level(books: psycopg.Connection[Any]) -> str:
@@ -67,7 +72,7 @@ def test_a_broken_provider_reduces_everybody_and_its_recovery_gives_all_back(wor
 
     score = world.books.execute("SELECT deductions FROM providers_healthstate").fetchone()
     assert score is not None
-    assert score[0][0]["reason"] == "1 of 2 breakers open"
+    assert "1 of 2 breakers open" in [each["reason"] for each in score[0]]
     changes = world.books.execute("SELECT after, reason FROM providers_breakerchange").fetchall()
     assert changes[0][0] == "open"
 
