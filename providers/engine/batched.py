@@ -13,7 +13,6 @@ from providers.engine.errors import UpstreamMisconfigured
 from providers.engine.events import Embedded, Event, Finish, FinishReason, UsageReported
 from providers.engine.ports import EmbeddingAdapter
 from providers.engine.request import CompletionRequest, Message, Role, Text
-from providers.engine.routes import Deployment
 from providers.engine.usage import total
 
 
@@ -55,9 +54,6 @@ class BatchedEmbeddings:
         shares = await self.batcher.join(lane, texts)
         reply = shares[0].reply
         yield Reply(_events(shares), reply.http_status, reply.upstream_request_id)
-
-    async def check(self, deployment: Deployment, secret: str | None) -> int:
-        raise NotImplementedError
 
 
 async def _events(shares: list[Share]) -> AsyncGenerator[Event, None]:

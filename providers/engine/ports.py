@@ -38,8 +38,8 @@ class StepOpen(Protocol[Carrier]):
     ) -> AbstractAsyncContextManager[Stream]: ...
 
 
-class Adapter(Protocol):
-    """One wire format: an attempt becomes a request upstream, its answer becomes events.
+class Opener(Protocol):
+    """An attempt becomes a request upstream, its answer becomes events.
 
     `open` returns when the status line and headers are good; the events may still fail.
     `input_overhead` is what templates of this wire may add to the prompt, in tokens.
@@ -51,6 +51,10 @@ class Adapter(Protocol):
     def input_overhead(self, call: Call) -> int: ...
 
     def open(self, attempt: Attempt, secret: str | None) -> AbstractAsyncContextManager[Reply]: ...
+
+
+class Adapter(Opener, Protocol):
+    """One wire format, which can also be asked whether a key is good."""
 
     async def check(self, deployment: Deployment, secret: str | None) -> int:
         """Ask for the list of models, which is free; answer how many. Raises UpstreamError."""

@@ -32,7 +32,7 @@ from providers.engine.events import (
     ToolCallDelta,
     UsageReported,
 )
-from providers.engine.ports import Adapter, Now, Secrets, UtcNow
+from providers.engine.ports import Now, Opener, Secrets, UtcNow
 from providers.engine.routes import Deployment
 from providers.engine.usage import Usage, estimated
 
@@ -46,7 +46,7 @@ _COMMITTING = (*CONTENT, Finish)
 class Dispatch:
     """Every try that reaches an adapter has a record in the call's journal, however it ends."""
 
-    adapters: Mapping[str, Adapter]
+    adapters: Mapping[str, Opener]
     secrets: Secrets
     now: Now
     utcnow: UtcNow
