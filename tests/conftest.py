@@ -77,18 +77,24 @@ def committed_database(
         teardown_databases(names, 0, keepdb=keep)
 
 
+_OWN_HOUSE = "tests/browser/test_outage.py"
+_SHARE_A_SERVER = (_OWN_HOUSE, "tests/browser/", "tests/journeys/gateway/")
+_DEAR = ("tests/browser/", "tests/journeys/", "tests/gaiweb/test_up.py")
 _PROGRAMS = {"browser": "chromium", "redis": "redis-server"}
 
 
+# xdist reads the groups in the same hook, and by itself it comes before a conftest.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs a program that this machine lacks; say what shares a process.
 
-    The browser's tests share a server that is dear to start; they begin first and stay together.
+    The dear ones begin first. What shares a server that is slow to start stays together.
     """
-    items.sort(key=lambda item: "tests/browser/" not in item.nodeid)
+    items.sort(key=lambda item: not item.nodeid.startswith(_DEAR))
     for item in items:
         file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("browser" if "tests/browser/" in file else file))
+        group = next((folder for folder in _SHARE_A_SERVER if file.startswith(folder)), file)
+        item.add_marker(pytest.mark.xdist_group(group))
     for marker, program in _PROGRAMS.items():
         if shutil.which(program) is None:
             lacking = pytest.mark.skip(reason=f"{program} is not installed")
