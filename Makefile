@@ -8,7 +8,7 @@ run: $(VENV)/.runtime
 	@exec $(BIN)/python manage.py up
 
 test: $(VENV)/.development
-	$(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n 3 --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.development
 	$(BIN)/ruff format --check .

@@ -22,6 +22,7 @@ from django.test.utils import setup_databases, teardown_databases
 from tests.engine.adapters.recorded.table import lines as recordings_table
 from tests.engine.filters.scores import lines as detectors_table
 from tests.redis_server import RedisServer
+from tests.scheduling import ByServer, slow_first
 
 if TYPE_CHECKING:
     from providers.models import Team, User
@@ -77,24 +78,16 @@ def committed_database(
         teardown_databases(names, 0, keepdb=keep)
 
 
-_OWN_HOUSE = "tests/browser/test_outage.py"
-_SHARE_A_SERVER = (_OWN_HOUSE, "tests/browser/", "tests/journeys/gateway/")
-_DEAR = ("tests/browser/", "tests/journeys/", "tests/gaiweb/test_up.py")
 _PROGRAMS = {"browser": "chromium", "redis": "redis-server"}
 
 
-# xdist reads the groups in the same hook, and by itself it comes before a conftest.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a program that this machine lacks; say what shares a process.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServer:
+    return ByServer(config, log)
 
-    The dear ones begin first. What shares a server that is slow to start stays together.
-    """
-    items.sort(key=lambda item: not item.nodeid.startswith(_DEAR))
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        group = next((folder for folder in _SHARE_A_SERVER if file.startswith(folder)), file)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a program that this machine lacks."""
+    slow_first(items)
     for marker, program in _PROGRAMS.items():
         if shutil.which(program) is None:
             lacking = pytest.mark.skip(reason=f"{program} is not installed")

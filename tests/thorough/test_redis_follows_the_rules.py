@@ -19,7 +19,7 @@ from providers.engine.ports import BreakerLimits, Draw, Lease
 from providers.state import redis_circuits, redis_limiter
 from tests.redis_server import RedisServer
 
-pytestmark = [pytest.mark.redis, pytest.mark.xdist_group("redis")]
+pytestmark = pytest.mark.redis
 
 LIMITS = BreakerLimits(
     threshold=3,

@@ -16,7 +16,7 @@ from tests.journeys.gateway.world import Server, World, eventually
 from tests.redis_server import RedisServer
 from tests.upstream import FakeUpstream
 
-pytestmark = [pytest.mark.redis, pytest.mark.xdist_group("redis")]
+pytestmark = pytest.mark.redis
 
 HI: Any = [{"role": "user", "content": "hi"}]
 RPM = 12

@@ -120,7 +120,6 @@ def on_redis(redis_server: RedisServer, settings: Any) -> Iterator[Redis]:
 
 
 @pytest.mark.redis
-@pytest.mark.xdist_group("redis")
 def test_on_redis_lots_are_counted_and_purged_alike(on_redis: Redis, redis_server: Any) -> None:
 
     async def fill() -> None:

@@ -114,7 +114,6 @@ async def test_postgres_gives_what_was_put_under_its_key_and_team(postgres: Answ
 
 
 @pytest.mark.redis
-@pytest.mark.xdist_group("redis")
 async def test_redis_gives_what_was_put_under_its_key_and_team(redis: AnswerStore) -> None:
     await keeps_answers_apart(redis)
 

@@ -36,7 +36,7 @@ from tests.fakes import (
 )
 from tests.redis_server import RedisServer
 
-pytestmark = [pytest.mark.redis, pytest.mark.xdist_group("redis")]
+pytestmark = pytest.mark.redis
 
 DOWN = UpstreamUnavailable("down.")
 FIRST = a_deployment(requests_per_second=1000.0, burst=1000)

@@ -1,0 +1,30 @@
+"""Which tests share a worker of xdist: those of a file, and those that share a slow server.
+
+xdist's own groups travel in the id of a test, which pytest 9.2 no longer lets it change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xdist.scheduler import LoadScopeScheduling
+
+_SHARE_A_SERVER = ("tests/browser/", "tests/journeys/gateway/")
+_OWN_HOUSE = ("tests/browser/test_outage.py", "tests/journeys/gateway/test_gateway_shared_limits")
+_SLOW = (*_SHARE_A_SERVER, "tests/gaiweb/test_up.py", "tests/journeys/")
+
+
+class ByServer(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return worker_group(nodeid)
+
+
+def worker_group(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    if file.startswith(_OWN_HOUSE):
+        return file
+    return next((folder for folder in _SHARE_A_SERVER if file.startswith(folder)), file)
+
+
+def slow_first(items: list[Any]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(_SLOW))
