@@ -115,10 +115,11 @@ def _one(at: datetime, people: list[Any], *, failing: bool = True) -> Asked:
 def _book(asked: Asked) -> None:
     id = uuid7()
     reserve = (
-        "SELECT item, verdict, budget_id FROM ledger_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        "SELECT item, verdict, budget_id "
+        "FROM ledger_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
     )
     given = [[id], ["playground" if asked.key is None else "gateway"], [asked.user], [asked.team],
-             [asked.key], [asked.route], [asked.cost_nano], [600.0], asked.at]  # fmt: skip
+             [asked.key], [""], [asked.route], [asked.cost_nano], [600.0], asked.at]  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(reserve, given)
         verdicts = cursor.fetchall()

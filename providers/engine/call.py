@@ -40,7 +40,8 @@ class Caller:
     """Who asks and which team pays. `key_id` None: no virtual key, a person in the playground.
 
     A probe has neither user nor team; it is booked on the organisation alone. `routes` are the
-    public names that the key allows; empty: every one.
+    public names that the key allows; empty: every one. `tag` is the caller's word for what it is
+    for, by which spending can be told apart; empty: none.
     """
 
     source: Source
@@ -48,6 +49,7 @@ class Caller:
     team_id: int | None = None
     key_id: int | None = None
     routes: frozenset[str] = frozenset()
+    tag: str = ""
 
 
 class StructuredBy(StrEnum):

@@ -13,8 +13,8 @@ from django.utils import timezone
 from providers.ledger.refusals import budget_name
 
 _SELECT = """
-SELECT b.id, b.scope, coalesce(t.name, p.email, k.prefix), b.period, b.is_hard, b.limit_nano,
-    coalesce(w.spent_nano, 0), coalesce(w.held_nano, 0),
+SELECT b.id, b.scope, coalesce(t.name, p.email, k.prefix, nullif(b.tag, '')), b.period, b.is_hard,
+    b.limit_nano, coalesce(w.spent_nano, 0), coalesce(w.held_nano, 0),
     ledger_window_start(b.period, b.time_zone, %(now)s),
     ledger_window_end(b.period, b.time_zone, %(now)s), b.time_zone
 FROM providers_budget b
@@ -26,9 +26,10 @@ LEFT JOIN providers_virtualkey k ON k.id = b.key_id
 """
 _OF_CALLER = """
 WHERE b.scope = 'org' OR b.team_id = %(team)s OR b.user_id = %(user)s OR b.key_id = %(key)s
+    OR b.tag = nullif(%(tag)s, '')
 """
 _ORDER = """
-ORDER BY array_position(ARRAY['org', 'team', 'user', 'key'], b.scope::text), 3,
+ORDER BY array_position(ARRAY['org', 'team', 'user', 'key', 'tag'], b.scope::text), 3,
     array_position(ARRAY['day', 'week', 'month', 'total'], b.period::text)
 """
 
@@ -37,7 +38,7 @@ ORDER BY array_position(ARRAY['org', 'team', 'user', 'key'], b.scope::text), 3,
 class Balance:
     """One budget in its current window. `name` is `monthly budget of team Search`.
 
-    `owner` is a team's name, an e-mail address or a key's prefix; None: the organisation.
+    `owner` is a team's name, an e-mail address, a key's prefix or a tag; None: the organisation.
     `resets_at` None: never by itself.
     """
 
@@ -71,17 +72,20 @@ class Balance:
 
 
 def for_caller(
-    user_id: int | None = None, team_id: int | None = None, key_id: int | None = None
+    user_id: int | None = None,
+    team_id: int | None = None,
+    key_id: int | None = None,
+    tag: str = "",
 ) -> list[Balance]:
     """List the budgets that bind this caller, the organisation's first."""
-    return _read(_OF_CALLER, {"user": user_id, "team": team_id, "key": key_id})
+    return _read(_OF_CALLER, {"user": user_id, "team": team_id, "key": key_id, "tag": tag})
 
 
 def all() -> list[Balance]:
     return _read("", {})
 
 
-def _read(where: str, owners: dict[str, int | None]) -> list[Balance]:
+def _read(where: str, owners: dict[str, int | str | None]) -> list[Balance]:
     with connection.cursor() as cursor:
         cursor.execute(_SELECT + where + _ORDER, {"now": timezone.now(), **owners})
         rows: Sequence[tuple[Any, ...]] = cursor.fetchall()

@@ -66,6 +66,7 @@ def entry_of_hit(call: Call, record: AttemptRecord) -> dict[str, Any]:
         "user_id": call.caller.user_id,
         "team_id": call.caller.team_id,
         "key_id": call.caller.key_id,
+        "tag": call.caller.tag,
         "route": call.route.name,
         **_facts(record),
         **_figures(record, Cost(0)),

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from providers import audit
+from providers.engine.tags import RULE, is_tag
 from providers.ledger.money import to_decimal, to_nano
 from providers.models import Budget, Organisation, Period, Scope, Team, User, VirtualKey
 
@@ -28,22 +29,23 @@ class InvalidBudget(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ScopeRef:
-    """`id` None: the organisation. `label` is what people call it."""
+    """`id` None: the organisation, or a tag, which has a `tag` alone. People call it `label`."""
 
     scope: Scope
     id: int | None
     label: str
+    tag: str = ""
 
     @property
-    def columns(self) -> dict[str, int | None]:
-        ids: dict[str, int | None] = {"team_id": None, "user_id": None, "key_id": None}
-        if self.scope is not Scope.ORGANISATION:
+    def columns(self) -> dict[str, int | str | None]:
+        ids: dict[str, int | str | None] = {"team_id": None, "user_id": None, "key_id": None}
+        if self.id is not None:
             ids[f"{self.scope.value}_id"] = self.id
-        return ids
+        return {**ids, "tag": self.tag}
 
 
 def parse_scope(text: str) -> ScopeRef:
-    """Read `org`, `team:NAME`, `user:EMAIL` or `key:PREFIX`. Raises InvalidBudget."""
+    """Read `org`, `team:NAME`, `user:EMAIL`, `key:PREFIX` or `tag:NAME`. Raises InvalidBudget."""
     kind, _, owner = text.strip().partition(":")
     owner = owner.strip()
     if kind == "org" and not owner:
@@ -51,7 +53,8 @@ def parse_scope(text: str) -> ScopeRef:
     find = _FIND.get(kind)
     if find is None or not owner:
         raise InvalidBudget(
-            "scope", f"Unknown scope '{text}'. Use org, team:NAME, user:EMAIL or key:PREFIX."
+            "scope",
+            f"Unknown scope '{text}'. Use org, team:NAME, user:EMAIL, key:PREFIX or tag:NAME.",
         )
     return find(owner)
 
@@ -96,7 +99,7 @@ def change_budget(
     """Give it another limit or another manner; what it binds and its time zone stay."""
     owner_id = budget.team_id or budget.user_id or budget.key_id
     return set_budget(
-        scope=ScopeRef(Scope(budget.scope), owner_id, ""),
+        scope=ScopeRef(Scope(budget.scope), owner_id, "", budget.tag),
         limit_usd=limit_usd,
         period=budget.period,
         is_hard=is_hard,
@@ -113,7 +116,7 @@ def remove_budget(budget: Budget, *, by: User | None = None) -> None:
 
 
 def _name(budget: Budget) -> str:
-    owner = budget.team or budget.user or budget.key
+    owner = budget.team or budget.user or budget.key or (budget.tag and f"tag {budget.tag}")
     return f"{owner or 'the organisation'}, {budget.period}"
 
 
@@ -167,9 +170,20 @@ def _key(prefix: str) -> ScopeRef:
     raise InvalidBudget("scope", f"There is no key with the prefix '{prefix}'. {listed}")
 
 
+def _tag(name: str) -> ScopeRef:
+    if not is_tag(name):
+        raise InvalidBudget("scope", RULE)
+    return ScopeRef(Scope.TAG, None, f"tag {name}", name)
+
+
 def _list(title: str, names: object) -> str:
     shown = [str(name) for name in names[:20]]  # type: ignore[index]  # a queryset of names
     return f"{title}: {', '.join(shown)}." if shown else f"{title}: none yet."
 
 
-_FIND: dict[str, Callable[[str], ScopeRef]] = {"team": _team, "user": _user, "key": _key}
+_FIND: dict[str, Callable[[str], ScopeRef]] = {
+    "team": _team,
+    "user": _user,
+    "key": _key,
+    "tag": _tag,
+}

@@ -22,7 +22,7 @@ WITH costs AS (
     FROM providers_reservation r CROSS JOIN LATERAL unnest(r.windows) u(id)
     LEFT JOIN costs c ON c.reservation_id = r.id GROUP BY u.id
 )
-SELECT b.scope, b.period, coalesce(t.name, p.email, k.prefix), w.starts_at,
+SELECT b.scope, b.period, coalesce(t.name, p.email, k.prefix, nullif(b.tag, '')), w.starts_at,
     w.spent_nano, (w.opening_nano + coalesce(o.spent, 0))::bigint,
     w.held_nano, coalesce(o.held, 0)::bigint
 FROM providers_budgetwindow w JOIN providers_budget b ON b.id = w.budget_id

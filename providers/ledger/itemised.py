@@ -23,8 +23,8 @@ from providers.models import Entry, Reservation
 
 _MILLION, _THOUSAND = 1_000_000, 1_000
 _BUDGETS = """
-SELECT b.scope, b.period, coalesce(t.name, p.email, k.prefix), b.is_hard, b.limit_nano, w.starts_at,
-    w.ends_at, w.spent_nano, w.held_nano, w.id
+SELECT b.scope, b.period, coalesce(t.name, p.email, k.prefix, nullif(b.tag, '')), b.is_hard,
+    b.limit_nano, w.starts_at, w.ends_at, w.spent_nano, w.held_nano, w.id
 FROM providers_budgetwindow w JOIN providers_budget b ON b.id = w.budget_id
 LEFT JOIN providers_team t ON t.id = b.team_id
 LEFT JOIN providers_user p ON p.id = b.user_id

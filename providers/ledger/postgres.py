@@ -27,14 +27,17 @@ from providers.ledger.settling import Settlement, Settling
 _RESERVE = """SELECT item, verdict, is_booked, budget_id, room_nano FROM (
     SELECT array_agg(id ORDER BY n) AS ids, array_agg(source ORDER BY n) AS sources,
         array_agg(user_id ORDER BY n) AS users, array_agg(team_id ORDER BY n) AS teams,
-        array_agg(key_id ORDER BY n) AS keys, array_agg(route ORDER BY n) AS routes,
+        array_agg(key_id ORDER BY n) AS keys, array_agg(tag ORDER BY n) AS tags,
+        array_agg(route ORDER BY n) AS routes,
         array_agg(worst_nano ORDER BY n) AS worst, array_agg(ttl_s ORDER BY n) AS ttls
     FROM ROWS FROM (json_to_recordset(%s::json) AS (
-        id uuid, source text, user_id bigint, team_id bigint, key_id bigint, route text,
+        id uuid, source text, user_id bigint, team_id bigint, key_id bigint, tag text, route text,
         worst_nano bigint, ttl_s float8
-    )) WITH ORDINALITY AS intents(id, source, user_id, team_id, key_id, route, worst_nano, ttl_s, n)
+    )) WITH ORDINALITY
+        AS intents(id, source, user_id, team_id, key_id, tag, route, worst_nano, ttl_s, n)
 ) AS asked,
-LATERAL ledger_reserve(ids, sources, users, teams, keys, routes, worst, ttls, %s::timestamptz)"""
+LATERAL ledger_reserve(
+    ids, sources, users, teams, keys, tags, routes, worst, ttls, %s::timestamptz)"""
 _OPEN_WINDOWS = "SELECT ledger_open_windows(%s::bigint[], %s::timestamptz)"
 _TOP_UP = "SELECT verdict, budget_id, room_nano FROM ledger_top_up(%s::uuid, %s::bigint)"
 _SETTLE = """SELECT ledger_settle(
@@ -171,6 +174,7 @@ class PostgresLedger:
                 "user_id": intent.caller.user_id,
                 "team_id": intent.caller.team_id,
                 "key_id": intent.caller.key_id,
+                "tag": intent.caller.tag,
                 "route": intent.route,
                 "worst_nano": intent.worst_case_nano,
                 "ttl_s": intent.ttl_s,

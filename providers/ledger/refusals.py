@@ -17,7 +17,8 @@ ADJECTIVES = {"day": "daily", "week": "weekly", "month": "monthly", "total": "to
 
 # Names whom a budget belongs to; used with one budget's id.
 BUDGET_SQL = """
-SELECT b.scope, b.period, b.time_zone, b.limit_nano, t.name AS team, u.email, k.prefix,
+SELECT b.scope, b.period, b.time_zone, b.limit_nano,
+    coalesce(t.name, u.email, k.prefix, nullif(b.tag, '')) AS owner,
     ledger_window_end(b.period, b.time_zone, %s) AS resets_at
 FROM providers_budget b
 LEFT JOIN providers_team t ON t.id = b.team_id
@@ -35,14 +36,12 @@ class RefusedBy:
     period: str
     time_zone: str
     limit_nano: int
-    team: str | None
-    email: str | None
-    prefix: str | None
+    owner: str | None
     resets_at: datetime | None
 
     @property
     def name(self) -> str:
-        return budget_name(self.scope, self.period, self.team or self.email or self.prefix)
+        return budget_name(self.scope, self.period, self.owner)
 
 
 def budget_name(scope: str, period: str, owner: str | None) -> str:
@@ -52,6 +51,7 @@ def budget_name(scope: str, period: str, owner: str | None) -> str:
         "team": f"team {owner}",
         "user": f"{owner}",
         "key": f"key {owner}",
+        "tag": f"tag {owner}",
     }[scope]
     return f"{ADJECTIVES[period]} budget of {whose}"
 

@@ -67,7 +67,7 @@ class CredentialUse(models.Model):
 class VirtualKey(models.Model):
     """A key that we issued. `digest` is keyed (HMAC-SHA-256); the secret itself is not kept.
 
-    `routes` empty: every route.
+    `routes` empty: every route. `tag` goes with requests that name none themselves; empty: none.
     """
 
     name = models.CharField(max_length=120)
@@ -78,6 +78,7 @@ class VirtualKey(models.Model):
     )
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="virtual_keys")
     routes = models.JSONField(default=list, blank=True)
+    tag = models.CharField(max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)

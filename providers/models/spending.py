@@ -23,6 +23,7 @@ class Scope(models.TextChoices):
     TEAM = "team", "Team"
     USER = "user", "User"
     KEY = "key", "Virtual key"
+    TAG = "tag", "Tag"
 
 
 class Period(models.TextChoices):
@@ -44,6 +45,7 @@ class Budget(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE
     )
     key = models.ForeignKey(VirtualKey, null=True, blank=True, on_delete=models.CASCADE)
+    tag = models.CharField(max_length=64, blank=True, default="", db_default="")
     limit_nano = models.BigIntegerField()
     period = models.CharField(max_length=8, choices=Period, default=Period.MONTH)
     time_zone = models.CharField(max_length=64, default="UTC")
@@ -53,7 +55,7 @@ class Budget(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["scope", "team", "user", "key", "period"],
+                fields=["scope", "team", "user", "key", "tag", "period"],
                 nulls_distinct=False,
                 name="one_budget_a_scope_and_period",
             ),
@@ -62,10 +64,11 @@ class Budget(models.Model):
             ),
             models.CheckConstraint(
                 condition=(
-                    models.Q(scope="org", team=None, user=None, key=None)
-                    | models.Q(scope="team", team__isnull=False, user=None, key=None)
-                    | models.Q(scope="user", team=None, user__isnull=False, key=None)
-                    | models.Q(scope="key", team=None, user=None, key__isnull=False)
+                    models.Q(scope="org", team=None, user=None, key=None, tag="")
+                    | models.Q(scope="team", team__isnull=False, user=None, key=None, tag="")
+                    | models.Q(scope="user", team=None, user__isnull=False, key=None, tag="")
+                    | models.Q(scope="key", team=None, user=None, key__isnull=False, tag="")
+                    | (models.Q(scope="tag", team=None, user=None, key=None) & ~models.Q(tag=""))
                 ),
                 name="budget_names_its_scope",
             ),
@@ -105,6 +108,7 @@ class Reservation(models.Model):
     `windows` are the ids of the budget windows that carry the hold; `settled_at` None: open, and
     then it may have been sent. Settled without an entry: it was not, and its hold was released.
     `held_nano` is the worst case, also where no budget applies; None: nobody knows the price.
+    `tag` is the caller's own word for what it is for; empty: none.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -133,6 +137,7 @@ class Reservation(models.Model):
         db_index=False,
         related_name="+",
     )
+    tag = models.CharField(max_length=64, blank=True, default="", db_default="")
     route = models.CharField(max_length=120)
     windows = ArrayField(models.BigIntegerField(), default=list)
     held_nano = models.BigIntegerField(null=True)
@@ -200,6 +205,7 @@ class Entry(models.Model):
         db_index=False,
         related_name="+",
     )
+    tag = models.CharField(max_length=64, blank=True, default="", db_default="")
     route = models.CharField(max_length=120)
     provider = models.CharField(max_length=64)
     model = models.CharField(max_length=200)

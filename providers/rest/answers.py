@@ -122,6 +122,7 @@ def _as_caller(asker: Asker) -> Caller:
             team_id=asker.key.team_id,
             key_id=asker.key.pk,
             routes=frozenset(asker.key.routes),
+            tag=asker.key.tag,
         )
     if asker.team is None:
         raise NotAllowed("You are in no team, and somebody has to pay.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, cast
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 from providers.engine.call import Caller
 from providers.engine.codes import row_of, shown
 from providers.engine.errors import EngineError, InvalidRequest, KeyInvalid
+from providers.engine.tags import checked
 from providers.reports.spending import Group
 from providers.rest import answers, reads
 from providers.rest.answered import AnswerOut, ToolsOut
@@ -102,8 +103,17 @@ async def ask(
             "and is paid for once.",
         ),
     ] = None,
+    tag: Annotated[
+        str | None,
+        Header(
+            alias="X-GAI-Tag",
+            description="What it is for, in a word; spending can be told apart by it.",
+        ),
+    ] = None,
 ) -> HttpResponseBase:
     caller = cast("Caller", request.auth)  # type: ignore[attr-defined] # ninja puts it there
+    if tag:
+        caller = replace(caller, tag=checked(tag, "x-gai-tag"))
     request_id = uuid7()
     request.META[_REQUEST_ID] = str(request_id)
     answered = await answers.answer(request, caller, asked, request_id, key)

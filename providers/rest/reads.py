@@ -67,6 +67,7 @@ def budgets(asker: Asker) -> BudgetsOut:
         user_id=asker.user.pk,
         team_id=asker.team.pk if asker.team else None,
         key_id=asker.key.pk if asker.key else None,
+        tag=asker.key.tag if asker.key else "",
     )
     return BudgetsOut(budgets=[_budget(each) for each in found])
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from providers import audit
+from providers.engine.tags import RULE, is_tag
 from providers.models import (
     Membership,
     OrganisationRole,
@@ -46,7 +47,7 @@ class Lifetime:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a key may. `routes` empty: every route.
+    """What a key may. `routes` empty: every route. `tag` is its requests' own; empty: none.
 
     None: as the replaced key has it, so that a rotation never widens what a key may, and it works
     as long again; every route, until it is revoked, where there was none.
@@ -54,12 +55,15 @@ class Terms:
 
     routes: Sequence[str] | None = None
     lasts: Lifetime | None = None
+    tag: str | None = None
 
     def or_those_of(self, key: VirtualKey | None) -> Terms:
         if key is None:
             return self
         return Terms(
-            key.routes if self.routes is None else self.routes, self.lasts or Lifetime.of(key)
+            key.routes if self.routes is None else self.routes,
+            self.lasts or Lifetime.of(key),
+            key.tag if self.tag is None else self.tag,
         )
 
 
@@ -81,6 +85,8 @@ def issue(
     Raises KeyRefused.
     """
     _check_routes(terms.routes or ())
+    if terms.tag and not is_tag(terms.tag):
+        raise KeyRefused(RULE, field="tag")
     if not may_use_team(user, team):
         raise KeyRefused(
             f"{user.email} may not spend for the team {team.name}. "
@@ -108,6 +114,7 @@ def issue(
             user=user,
             team=team,
             routes=sorted(set(terms.routes or ())),
+            tag=terms.tag or "",
             expires_at=terms.lasts.end(timezone.now()) if terms.lasts else None,
         )
         audit.write(
@@ -152,6 +159,7 @@ def _told(key: VirtualKey) -> audit.Facts:
         "prefix": key.prefix,
         "team": key.team.slug,
         "routes": key.routes,
+        "tag": key.tag,
         "expires_at": key.expires_at and key.expires_at.isoformat(timespec="seconds"),
     }
 

@@ -20,7 +20,7 @@ Pool = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
 
 # A key ends with its owner's right to spend for the team, not only with its own revocation.
 _FIND = """
-SELECT k.digest, k.id, k.user_id, k.team_id, k.routes, k.expires_at
+SELECT k.digest, k.id, k.user_id, k.team_id, k.routes, k.tag, k.expires_at
 FROM providers_virtualkey k
 JOIN providers_user u ON u.id = k.user_id AND u.is_active
 WHERE k.prefix = %s AND k.revoked_at IS NULL
@@ -49,10 +49,10 @@ class KeyRows:
             raise LedgerUnavailable("Keys cannot be checked just now.", retry_after_s=5) from fault
         if row is None:
             return None
-        key_digest, key_id, user_id, team_id, routes, expires_at = row
+        key_digest, key_id, user_id, team_id, routes, tag, expires_at = row
         return KnownKey(
             digest=bytes(key_digest),
-            caller=caller_of(user_id, team_id, key_id, routes),
+            caller=caller_of(user_id, team_id, key_id, routes, tag),
             expires_at=expires_at.timestamp() if expires_at else None,
         )
 

@@ -106,7 +106,5 @@ class KeyVerifier:
             self._known.popitem(last=False)
 
 
-def caller_of(user_id: int, team_id: int, key_id: int, routes: list[str]) -> Caller:
-    return Caller(
-        Source.GATEWAY, user_id=user_id, team_id=team_id, key_id=key_id, routes=frozenset(routes)
-    )
+def caller_of(user_id: int, team_id: int, key_id: int, routes: list[str], tag: str = "") -> Caller:
+    return Caller(Source.GATEWAY, user_id, team_id, key_id, frozenset(routes), tag)

@@ -22,6 +22,7 @@ from providers.wire.chat_request import ChatRequest, parse
 from providers.wire.errors import STOPPING, internal_body, level_headers, limit_headers, openai_body
 from providers.wire.http import Exchange, Headers, Heart
 from providers.wire.receipts import path_of
+from providers.wire.tagging import tagged
 
 log = get_logger(__name__)
 
@@ -41,6 +42,7 @@ async def complete(exchange: Exchange, caller: Caller, body: bytes) -> None:
     if key:
         asked = replace(asked, request=replace(asked.request, idempotency_key=key))
     wanted = asked.request
+    caller = tagged(caller, exchange, wanted.metadata)
     if wanted.stream:
         await _stream(exchange, caller, asked)
         return

@@ -21,6 +21,7 @@ from providers.wire.errors import limit_headers
 from providers.wire.fields import integer, items, json_object, optional, text
 from providers.wire.http import Exchange, Headers
 from providers.wire.receipts import path_of
+from providers.wire.tagging import tagged
 
 MOST_INPUTS = 2048
 MOST_DIMENSIONS = 65_536
@@ -36,7 +37,7 @@ class EmbeddingsRequest:
 async def embed(exchange: Exchange, caller: Caller, body: bytes) -> None:
     """Raise EngineError; nothing was written then."""
     asked = parse(body, exchange.id)
-    found = await gateway.embed(asked.request, caller)
+    found = await gateway.embed(asked.request, tagged(caller, exchange))
     value = answer(found, asked)
     await exchange.json(200, value, _headers(found))
 

@@ -43,6 +43,7 @@ def body(found: Itemised) -> dict[str, Any]:
         "created_at": found.first.created_at.isoformat(),
         "model": found.first.route,
         "source": found.first.source,
+        "tag": found.first.tag or None,
         "state": found.state,
         "cost_usd": dollars(0 if total is None else total.cost_nano),
         "is_estimated": found.is_estimated,

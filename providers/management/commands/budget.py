@@ -16,12 +16,14 @@ from providers.ledger.money import to_decimal, usd
 
 
 class Command(BaseCommand):
-    help = "Set what the organisation, a team, a user or a key may spend. Safe to repeat."
+    help = "Set what the organisation, a team, a user, a key or a tag may spend. Safe to repeat."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         one = verbs.add_parser("set", help="make or change one budget")
-        one.add_argument("--scope", required=True, help="org, team:NAME, user:EMAIL or key:PREFIX")
+        one.add_argument(
+            "--scope", required=True, help="org, team:NAME, user:EMAIL, key:PREFIX or tag:NAME"
+        )
         one.add_argument("--limit", required=True, metavar="USD", help="such as 20 or 12.50")
         one.add_argument("--period", default="month", help="day, week, month or total")
         one.add_argument("--time-zone", help="such as Europe/Berlin; default: the organisation's")

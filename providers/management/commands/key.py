@@ -29,6 +29,9 @@ class Command(ScriptCommand):
             "--routes", metavar="NAME,NAME", help="only these; `all`: every one; as it was"
         )
         issue.add_argument(
+            "--tag", help="of requests that name none; empty: none; as it was where not named"
+        )
+        issue.add_argument(
             "--expires", metavar="TIME", help="as 12h, 30d, 2027-01-31, or `never`; as it was"
         )
 
@@ -41,7 +44,9 @@ class Command(ScriptCommand):
                 team=team,
                 name=options["name"],
                 rotate=options["rotate"],
-                terms=Terms(_routes(options["routes"]), _lifetime(options["expires"])),
+                terms=Terms(
+                    _routes(options["routes"]), _lifetime(options["expires"]), options["tag"]
+                ),
             )
         except virtual_keys.KeyRefused as refused:
             raise self.refusal(refused.field, str(refused), positional="") from None
@@ -51,6 +56,7 @@ class Command(ScriptCommand):
             "team": team.slug,
             "name": key.name,
             "routes": key.routes,
+            "tag": key.tag,
             "expires_at": key.expires_at and key.expires_at.isoformat(timespec="seconds"),
         }
         self.answer(options, value, f"{secret}\nThis is shown once; keep it now.")

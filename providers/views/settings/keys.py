@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from providers import virtual_keys
+from providers.engine.tags import LONGEST
 from providers.models import Route, Team, VirtualKey
 from providers.people.permissions import Capability
 from providers.people.standing import Standing, standing_of
@@ -34,6 +35,12 @@ class IssueForm(PageForm):
         coerce=int,
         choices=[("0", "until revoked"), ("30", "30 days"), ("90", "90 days"), ("365", "a year")],
     )
+    tag = forms.CharField(
+        label="Tag",
+        required=False,
+        max_length=LONGEST,
+        help_text="What its requests are for, such as checkout; they may name another.",
+    )
     routes = forms.MultipleChoiceField(
         label="Only these routes", required=False, widget=forms.CheckboxSelectMultiple
     )
@@ -46,13 +53,14 @@ class IssueForm(PageForm):
 
 @dataclass(frozen=True)
 class Key:
-    """`routes` empty: every route."""
+    """`routes` empty: every route. `tag` empty: none."""
 
     id: int
     name: str
     prefix: str
     owner: str
     routes: list[str]
+    tag: str
     is_yours: bool
     created_at: datetime
     last_used_at: datetime | None
@@ -92,7 +100,9 @@ def issue(request: HttpRequest) -> HttpResponse:
                 team=_team(standing),
                 name=form.cleaned_data["name"],
                 terms=Terms(
-                    form.cleaned_data["routes"], Lifetime(timedelta(days=days) if days else None)
+                    form.cleaned_data["routes"],
+                    Lifetime(timedelta(days=days) if days else None),
+                    form.cleaned_data["tag"],
                 ),
                 by=standing.user,
             )
@@ -154,6 +164,7 @@ def _key(row: VirtualKey, standing: Standing) -> Key:
         prefix=row.prefix,
         owner=row.user.email,
         routes=row.routes,
+        tag=row.tag,
         is_yours=row.user_id == standing.user.pk,
         created_at=row.created_at,
         last_used_at=row.last_used_at,

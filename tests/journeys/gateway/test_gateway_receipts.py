@@ -7,6 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
+from django.db import connection
 
 from providers import virtual_keys
 from tests.journeys.gateway.world import World, eventually
@@ -35,6 +37,43 @@ def test_an_answer_names_its_receipt_whose_lines_add_up(world: World) -> None:
     (budget,) = told["budgets"]
     assert Decimal(budget["spent_usd"]) == Decimal(budget["this_request_usd"]) == lines
     assert Decimal(told["holds"][0]["held_usd"]) > lines
+
+
+def test_a_tag_goes_from_header_body_or_key_into_the_books(world: World) -> None:
+    route = world.route("fox")
+    _, world.secret = virtual_keys.issue(
+        user=world.user, team=world.team, name="tagged", terms=virtual_keys.Terms(tag="of-key")
+    )
+    connection.close()
+    body = {"model": route, "messages": HI}
+
+    def tag_of(answer: httpx.Response) -> str:
+        found = world.books.execute(
+            "SELECT tag FROM providers_reservation WHERE id = %s", [answer.headers["x-request-id"]]
+        ).fetchone()
+        assert found is not None
+        return str(found[0])
+
+    spoken = {**body, "metadata": {"tag": "of-body"}}
+    assert tag_of(world.post(body)) == "of-key"
+    answer = world.post(spoken)
+    assert tag_of(answer) == "of-body"
+    assert tag_of(world.post(spoken, headers={"x-gai-tag": "of-header"})) == "of-header"
+    assert read(world, answer.headers["x-gai-receipt"], world.secret).json()["tag"] == "of-body"
+
+
+@pytest.mark.parametrize(
+    ("headers", "metadata", "param"),
+    [({"x-gai-tag": "two words"}, {}, "x-gai-tag"), ({}, {"tag": "a b"}, "metadata.tag")],
+)
+def test_what_is_no_tag_is_refused_by_its_name(
+    world: World, headers: dict[str, str], metadata: dict[str, str], param: str
+) -> None:
+    body = {"model": "any", "messages": HI, "metadata": metadata}
+    refused = world.post(body, headers=headers)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["param"]) == (400, param)
+    assert "letters, digits" in error["message"]
 
 
 def test_a_stream_names_its_receipt_too(world: World) -> None:
