@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import suppress
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -12,6 +14,8 @@ from django.db import connections
 from django.http import StreamingHttpResponse
 
 PING = b": ping\n\n"
+KEEP_ALIVE_S = 15.0
+"""Proxies close a silent stream, some after 30 seconds."""
 
 _SSE = "text/event-stream"
 LONGEST_NUMBER = 9
@@ -29,6 +33,47 @@ def last_event_id(header: str | None) -> int | None:
     if not header or len(header) > LONGEST_NUMBER:
         return None
     return int(header) if header.isascii() and header.isdigit() else None
+
+
+class _Said(Enum):
+    ALL = auto()
+
+
+async def beating(
+    events: AsyncGenerator[T],
+    every_s: float = KEEP_ALIVE_S,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> AsyncGenerator[T | None]:
+    """Yield `events`, and None every `every_s` seconds while there is none: then a ping is due.
+
+    One task reads them all, since an answer may only be left where it was opened; it reads the
+    next when this one was taken. Closing this closes them.
+    """
+    heard: asyncio.Queue[T | _Said | None] = asyncio.Queue()
+
+    async def read() -> None:
+        async with aclosing(events):
+            async for event in events:
+                heard.put_nowait(event)
+                await heard.join()
+
+    async def beat() -> None:
+        while True:
+            await sleep(every_s)
+            if heard.empty():
+                heard.put_nowait(None)
+
+    reading, pulse = asyncio.create_task(read()), asyncio.create_task(beat())
+    reading.add_done_callback(lambda _: heard.put_nowait(_Said.ALL))
+    try:
+        while not isinstance(event := await heard.get(), _Said):
+            yield event
+            heard.task_done()
+        await reading
+    finally:
+        pulse.cancel()
+        reading.cancel()
+        await asyncio.gather(pulse, reading, return_exceptions=True)
 
 
 class EventStreamResponse(StreamingHttpResponse):
@@ -58,9 +103,13 @@ class EventStreamResponse(StreamingHttpResponse):
     ) -> EventStreamResponse:
         """Wait for the first event, so that a refusal rises before there is a status line."""
         head = b"" if retry_ms is None else f"retry: {retry_ms}\n\n".encode()
-        with suppress(StopAsyncIteration):
-            head += render(await anext(events))
-        await sync_to_async(_give_connections_back)()
+        try:
+            with suppress(StopAsyncIteration):
+                head += render(await anext(events))
+            await sync_to_async(_give_connections_back)()
+        except BaseException:
+            await events.aclose()
+            raise
         return cls(Frames(head, events, render), content_type)
 
     def __aiter__(self) -> AsyncIterator[bytes]:

@@ -86,7 +86,9 @@ async def open_answer(request: CompletionRequest, caller: Caller) -> AsyncGenera
         metrics.active.dec()
 
 
-async def answer_once(request: CompletionRequest, caller: Caller, said: bytes, make: Make) -> Reply:
+async def answer_once(
+    request: CompletionRequest | EmbeddingRequest, caller: Caller, said: bytes, make: Make
+) -> Reply:
     """Let `make` answer; under the request's idempotency key once only, for a day.
 
     `said` is the request as it came: with the same key it must be the same. Without a key `make`

@@ -259,8 +259,11 @@ class Answer:
 
     @property
     def hit(self) -> Hit | None:
-        """Not None: this answer is from the cache, where it has an age and a tier."""
-        return self.call.hit
+        """Not None: all of this answer is from the cache, where it has an age and a tier."""
+        if not self.call.steps:
+            return self.call.hit
+        hits = [step.hit for step in self.call.steps]
+        return hits[-1] if all(hits) else None
 
     @property
     def is_fallback(self) -> bool:

@@ -12,12 +12,16 @@ Vector = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRequest:
-    """`inputs` is never empty. `dimensions` None: as many as the model has."""
+    """`inputs` is never empty. `dimensions` None: as many as the model has.
+
+    The same `idempotency_key` of one caller is one request, however often it is sent.
+    """
 
     id: UUID
     route: str
     inputs: tuple[str, ...]
     dimensions: int | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,16 +102,18 @@ class Scribe:
 
 
 async def records(
-    events: AsyncIterator[Event], scribe: Scribe, lost: Callable[[Exception], None]
-) -> AsyncGenerator[Record, None]:
+    events: AsyncIterator[Event | None], scribe: Scribe, lost: Callable[[Exception], None]
+) -> AsyncGenerator[Record | None, None]:
     """End with exactly one terminal record, whatever `events` does; what follows it is dropped.
+
+    None is a silence, and is passed on.
 
     `lost` is told of a bug; its reader is told of an internal error and nothing of its inside.
     A cancellation is passed on: nobody reads any more.
     """
     try:
         async for event in events:
-            yield scribe.record(event)
+            yield None if event is None else scribe.record(event)
             if isinstance(event, Finish):
                 return
         failure: Exception = StreamCut("The answer stopped before its end.")

@@ -49,7 +49,7 @@ from providers.engine.call import (
 from providers.engine.circuits import LocalCircuits
 from providers.engine.embedding import EmbeddingRequest
 from providers.engine.errors import Cancelled, EngineError
-from providers.engine.events import Embedded, Start
+from providers.engine.events import Embedded, Event, Start
 from providers.engine.loop import Loop
 from providers.engine.policy import NONE as NO_POLICY
 from providers.engine.policy import Policies
@@ -243,7 +243,8 @@ class Engine:
         try:
             async with self._open_call(call) as stream:
                 start = Start(stream.deployment.name, stream.record.number)
-                events = Preceded((start, *call.notices), stream.events)
+                first: tuple[Event, ...] = (start, *call.notices)
+                events = Preceded(first, stream.events)
                 yield Answer(call, stream.deployment, events, stream.frames)
         except BaseException as error:
             failure = error

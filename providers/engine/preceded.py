@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterable
+from typing import Generic, TypeVar
 
-from providers.engine.events import Event
+T = TypeVar("T")
 
 
-class Preceded(AsyncIterator[Event]):
+class Preceded(AsyncIterator[T], Generic[T]):
     """`first`, then `rest`, whose own next it hands out: a generator would cost one more hop
     for each event of a stream.
     """
 
-    def __init__(self, first: Iterable[Event], rest: AsyncIterator[Event]) -> None:
+    def __init__(self, first: Iterable[T], rest: AsyncIterator[T]) -> None:
         self._first = deque(first)
         self._rest = rest
 
-    def __anext__(self) -> Awaitable[Event]:
+    def __anext__(self) -> Awaitable[T]:
         return _at_once(self._first.popleft()) if self._first else anext(self._rest)
 
 
-async def _at_once(event: Event) -> Event:
+async def _at_once(event: T) -> T:
     return event

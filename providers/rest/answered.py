@@ -166,7 +166,8 @@ class Gathered:
 def body(gathered: Gathered, answer: Answer) -> dict[str, Any]:
     """Figures are final: the answer has been left."""
     call = answer.call
-    last = call.attempts[-1].deployment
+    # From the cache or predefined: nobody was asked, and yet it is somebody's answer.
+    last = call.attempts[-1].deployment if call.attempts else answer.deployment
     finish = gathered.finish
     return {
         "id": str(call.id),

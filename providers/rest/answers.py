@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils import timezone
 from ninja.utils import check_csrf
-from structlog import get_logger
 
 from providers import gateway
 from providers.engine.call import Caller, Source
 from providers.engine.errors import NotAllowed
-from providers.engine.events_v1 import Record, Scribe, ndjson, records, sse
-from providers.engine.request import CompletionRequest
-from providers.event_stream import EventStreamResponse
+from providers.engine.request import Caching, CompletionRequest
+from providers.headers import of_hit, of_level
 from providers.people.permissions import Capability
 from providers.rest.answered import AnswerOut, Gathered, ToolOut, ToolsOut, body
 from providers.rest.asked import AnswerIn
 from providers.rest.asker import Asker, asker_of
-from providers.tracing import trace_of
-
-log = get_logger(__name__)
-
-_SSE, _NDJSON = "text/event-stream", "application/x-ndjson"
+from providers.rest.streamed import NDJSON, SSE, Streamed
 
 
 async def who_asks(request: HttpRequest) -> Caller | None:
@@ -52,28 +43,41 @@ async def tools(caller: Caller) -> ToolsOut:
     )
 
 
-async def answer(
-    request: HttpRequest, caller: Caller, asked: AnswerIn, request_id: UUID, key: str | None
-) -> HttpResponseBase:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A body with what its headers say. `key` makes one answer of several requests."""
+
+    asked: AnswerIn
+    request_id: UUID
+    key: str | None
+    cache: Caching | None
+
+
+async def answer(request: HttpRequest, caller: Caller, wanted: Wanted) -> HttpResponseBase:
     """Raise EngineError before there is a status line; later it is the stream's last record."""
     accept = request.headers.get("accept", "")
-    streams = _SSE in accept or _NDJSON in accept
-    wanted = asked.to_engine(request_id, stream=streams)
-    traceparent = request.headers.get("traceparent")
-    wanted = replace(wanted, idempotency_key=key, traceparent=traceparent)
-    if not streams:
-        making = partial(_whole, wanted, caller)
-        return _response(await gateway.answer_once(wanted, caller, request.body, making))
-    kind, render = (_SSE, sse) if _SSE in accept else (_NDJSON, ndjson)
-    # Nobody comes back by itself to what was posted.
-    return await EventStreamResponse.open(
-        _records(wanted, caller), render=render, content_type=kind, retry_ms=None
+    asked = replace(
+        wanted.asked.to_engine(wanted.request_id, stream=SSE in accept or NDJSON in accept),
+        idempotency_key=wanted.key,
+        traceparent=request.headers.get("traceparent"),
+        cache=wanted.cache,
     )
+    if SSE in accept:
+        return await Streamed(asked, caller).response()
+    if NDJSON in accept:
+        return await Streamed(asked, caller, sleep=None).response()
+    said = f"{request.path}\0".encode() + request.body
+    making = partial(_whole, asked, caller)
+    return _response(await gateway.answer_once(asked, caller, said, making))
 
 
 def _response(reply: gateway.Reply) -> HttpResponse:
-    replayed = {"idempotent-replayed": "true"} if reply.is_replay else {}
-    return HttpResponse(reply.body, content_type="application/json", headers=replayed)
+    response = HttpResponse(reply.body, content_type="application/json")
+    for name, value in reply.headers:
+        response[name.decode()] = value.decode()
+    if reply.is_replay:
+        response["idempotent-replayed"] = "true"
+    return response
 
 
 async def _whole(wanted: CompletionRequest, caller: Caller) -> gateway.Reply:
@@ -82,23 +86,9 @@ async def _whole(wanted: CompletionRequest, caller: Caller) -> gateway.Reply:
         async for event in opened.events:
             gathered.add(event)
     told = AnswerOut.model_validate(body(gathered, opened))
-    return gateway.Reply(told.model_dump_json().encode())
-
-
-async def _records(wanted: CompletionRequest, caller: Caller) -> AsyncGenerator[Record]:
-    """Open with the first record; closing it early leaves the answer, which settles."""
-    scribe = Scribe(wanted.id, timezone.now, trace_of(wanted.traceparent))
-    stack = AsyncExitStack()
-    try:
-        opened = await stack.enter_async_context(gateway.open_answer(wanted, caller))
-
-        def lost(bug: Exception) -> None:
-            log.error("answer_broken", request_id=str(wanted.id), exc_info=bug)
-
-        async for record in records(opened.events, scribe, lost):
-            yield record
-    finally:
-        await stack.aclose()
+    headers = of_level(opened.call.worst_level) | of_hit(opened.hit)
+    encoded = tuple((name.encode(), value.encode()) for name, value in headers.items())
+    return gateway.Reply(told.model_dump_json().encode(), encoded)
 
 
 def _caller(request: HttpRequest, *, is_read: bool) -> Caller | None:

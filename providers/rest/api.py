@@ -15,8 +15,10 @@ from uuid_utils.compat import uuid7
 
 from providers.engine.call import Caller
 from providers.engine.codes import row_of, shown
-from providers.engine.errors import EngineError, InvalidRequest, KeyInvalid
+from providers.engine.errors import EngineError, InvalidRequest, KeyInvalid, ServiceDegraded
+from providers.engine.levels import Level
 from providers.engine.tags import checked
+from providers.headers import CACHE, LEVEL, caching
 from providers.reports.spending import Group
 from providers.rest import answers, reads
 from providers.rest.answered import AnswerOut, ToolsOut
@@ -35,7 +37,8 @@ api = NinjaAPI(
     title="GAI Web",
     version="1",
     description="Send `Authorization: Bearer gai_...`, or be signed in. What an answer has cost, "
-    "line by line, is at `/v1/receipts/ID`, with its `x-request-id`, for the key that asked.",
+    "line by line, is at `/v1/receipts/ID`, with its `x-request-id`, for the key that asked. "
+    "`x-gai-degradation` names the level in force where that is not full.",
     urls_namespace="api",
     docs_url=None,
     openapi_url="openapi.json",
@@ -110,13 +113,22 @@ async def ask(
             description="What it is for, in a word; spending can be told apart by it.",
         ),
     ] = None,
+    cache: Annotated[
+        str,
+        Header(
+            alias=CACHE,
+            description="`on`: take a saved answer at any temperature; `off`: neither read nor "
+            "save one. An answer from the cache has the same header: `hit; age=12; tier=local`.",
+        ),
+    ] = "",
 ) -> HttpResponseBase:
     caller = cast("Caller", request.auth)  # type: ignore[attr-defined] # ninja puts it there
     if tag:
         caller = replace(caller, tag=checked(tag, "x-gai-tag"))
     request_id = uuid7()
     request.META[_REQUEST_ID] = str(request_id)
-    answered = await answers.answer(request, caller, asked, request_id, key)
+    wanted = answers.Wanted(asked, request_id, key, caching(cache))
+    answered = await answers.answer(request, caller, wanted)
     answered[_REQUEST_ID] = str(request_id)
     return answered
 
@@ -175,6 +187,8 @@ def _shown(request: HttpRequest, error: Exception) -> HttpResponse:
     response = api.create_response(request, {"error": asdict(told)}, status=row_of(error).status)
     if told.retry_after is not None:
         response["retry-after"] = str(max(1, math.ceil(told.retry_after)))
+    if isinstance(error, ServiceDegraded):
+        response[LEVEL] = Level.EMERGENCY.value
     if _REQUEST_ID in request.META:
         response[_REQUEST_ID] = request.META[_REQUEST_ID]
     return response

@@ -1,7 +1,8 @@
 """Whole answers under a caller's idempotency key: who comes again gets the same and pays nothing.
 
 The first claims a row; who comes meanwhile is told to come again; when it has answered, the answer
-lies there sealed for a day. A failure frees the key, for it may be tried again. Once begun, an
+lies there sealed for a day. A failure frees the key, for it may be tried again; so does an answer
+over 16 MB, which is not kept. Once begun, an
 answer is made to its end although its caller has gone: that is whom the key is for.
 """
 
@@ -23,6 +24,7 @@ from structlog import get_logger
 from providers.engine.call import Caller
 from providers.engine.errors import (
     IdempotencyKeyReused,
+    InvalidRequest,
     LedgerUnavailable,
     StillAnswering,
 )
@@ -32,6 +34,8 @@ from providers.state.sealed_answers import Sealer
 log = get_logger(__name__)
 
 KEPT = timedelta(hours=24)
+MOST_KEPT_BYTES = 16 * 1024 * 1024
+_LONGEST_KEY = 255
 # As long as a hold of the ledger: who claimed a key and has not answered by then is gone.
 _LEASE = timedelta(minutes=15)
 _PATIENCE_S = 2.0
@@ -84,7 +88,10 @@ class Replies:
     _making: set[asyncio.Task[Reply]] = field(default_factory=set)
 
     async def answer(self, asked: Asked, make: Make) -> Reply:
-        """Raise IdempotencyKeyReused, StillAnswering, LedgerUnavailable, and as `make` does."""
+        """Raise InvalidRequest, IdempotencyKeyReused, StillAnswering, LedgerUnavailable, and as
+        `make` does.
+        """
+        _check(asked.key)
         place = self._place(asked)
         if not await self._is_ours(asked, place):
             return await self._given(asked, place)
@@ -154,6 +161,10 @@ class Replies:
         except BaseException:
             await self._write(_FREE, mine)
             raise
+        if len(reply.body) > MOST_KEPT_BYTES:
+            log.warning("idempotent_answer_too_large", bytes=len(reply.body))
+            await self._write(_FREE, mine)
+            return reply
         sealed = self.sealer.seal(place, KeptAnswer(_written(reply), self.utcnow()))
         await self._write(_KEEP, (sealed, *mine))
         return reply
@@ -175,6 +186,14 @@ class Replies:
                 await connection.execute(sql, values)
         except _AWAY as fault:
             log.warning("idempotent_answer_not_written", fault=type(fault).__name__)
+
+
+def _check(key: str) -> None:
+    if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise InvalidRequest(
+            f"An idempotency key has 1 to {_LONGEST_KEY} printable ASCII characters.",
+            param="idempotency-key",
+        )
 
 
 def _written(reply: Reply) -> bytes:

@@ -16,11 +16,12 @@ from providers.engine.errors import EngineError
 from providers.engine.events import Event
 from providers.engine.request import CompletionRequest
 from providers.engine.usage import dollars
-from providers.wire.caching import caching, hit_headers
+from providers.headers import CACHE, caching, of_hit, of_level
 from providers.wire.chat_answer import DONE, Chunks, Gathered, sse, usage_body
 from providers.wire.chat_request import ChatRequest, parse
-from providers.wire.errors import STOPPING, internal_body, level_headers, limit_headers, openai_body
-from providers.wire.http import Exchange, Headers, Heart
+from providers.wire.errors import STOPPING, internal_body, limit_headers, openai_body
+from providers.wire.http import Exchange, Headers, Heart, encoded
+from providers.wire.once import idempotency_key, said, send_reply
 from providers.wire.receipts import path_of
 from providers.wire.tagging import tagged
 
@@ -37,20 +38,18 @@ _STREAM_HEADERS: Headers = [
 async def complete(exchange: Exchange, caller: Caller, body: bytes) -> None:
     """Raise EngineError while nothing was written; afterwards it is the stream's last event."""
     traceparent = exchange.header(b"traceparent") or None
-    asked = parse(body, exchange.id, traceparent, cache=caching(exchange))
-    key = exchange.header(b"idempotency-key")
-    if key:
+    asked = parse(body, exchange.id, traceparent, cache=caching(exchange.header(CACHE.encode())))
+    key = idempotency_key(exchange)
+    if key is not None:
         asked = replace(asked, request=replace(asked.request, idempotency_key=key))
     wanted = asked.request
     caller = tagged(caller, exchange, wanted.metadata)
     if wanted.stream:
         await _stream(exchange, caller, asked)
         return
-    reply = await gateway.answer_once(wanted, caller, body, partial(_whole, wanted, caller))
-    headers = list(reply.headers)
-    if reply.is_replay:
-        headers.append((b"idempotent-replayed", b"true"))
-    await exchange.send_json(200, reply.body, headers)
+    making = partial(_whole, wanted, caller)
+    reply = await gateway.answer_once(wanted, caller, said(exchange, body), making)
+    await send_reply(exchange, reply)
 
 
 async def _whole(wanted: CompletionRequest, caller: Caller) -> gateway.Reply:
@@ -135,6 +134,6 @@ def _answer_headers(answer: Answer) -> Headers:
         (b"x-gai-fallback", b"true" if answer.is_fallback else b"false"),
         (b"x-gai-receipt", path_of(answer.call.id)),
         *limit_headers(answer.call.remaining),
-        *level_headers(answer.call.worst_level),
-        *hit_headers(answer.hit),
+        *encoded(of_level(answer.call.worst_level)),
+        *encoded(of_hit(answer.hit)),
     ]

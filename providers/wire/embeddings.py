@@ -1,6 +1,7 @@
 """`POST /v1/embeddings` in OpenAI's shape. Source: OpenAI, API reference, "Create embeddings".
 
 Vectors in base64 are little-endian numbers of 32 bits; openai-python asks for them by default.
+They are never cached, so that `x-gai-cache` means nothing here.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ import struct
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from providers import gateway
+import orjson
+
+from providers import gateway, headers
 from providers.engine.call import Caller, Embedding
 from providers.engine.embedding import EmbeddingRequest, Vector
 from providers.engine.errors import InvalidRequest
 from providers.engine.usage import dollars
 from providers.wire.errors import limit_headers
 from providers.wire.fields import integer, items, json_object, optional, text
-from providers.wire.http import Exchange, Headers
+from providers.wire.http import Exchange, Headers, encoded
+from providers.wire.once import idempotency_key, said, send_reply
 from providers.wire.receipts import path_of
 from providers.wire.tagging import tagged
 
@@ -36,13 +41,13 @@ class EmbeddingsRequest:
 
 async def embed(exchange: Exchange, caller: Caller, body: bytes) -> None:
     """Raise EngineError; nothing was written then."""
-    asked = parse(body, exchange.id)
-    found = await gateway.embed(asked.request, tagged(caller, exchange))
-    value = answer(found, asked)
-    await exchange.json(200, value, _headers(found))
+    asked, caller = parse(body, exchange.id, idempotency_key(exchange)), tagged(caller, exchange)
+    making = partial(_whole, asked, caller)
+    reply = await gateway.answer_once(asked.request, caller, said(exchange, body), making)
+    await send_reply(exchange, reply)
 
 
-def parse(body: bytes, request_id: UUID) -> EmbeddingsRequest:
+def parse(body: bytes, request_id: UUID, key: str | None = None) -> EmbeddingsRequest:
     """Raise InvalidRequest with the path of the faulty field."""
     fields = json_object(body)
     form = optional(fields, "encoding_format", text) or "float"
@@ -55,8 +60,14 @@ def parse(body: bytes, request_id: UUID) -> EmbeddingsRequest:
         route=text(fields.get("model"), "model"),
         inputs=_inputs(fields.get("input")),
         dimensions=_dimensions(fields),
+        idempotency_key=key,
     )
     return EmbeddingsRequest(request, form == "base64")
+
+
+async def _whole(asked: EmbeddingsRequest, caller: Caller) -> gateway.Reply:
+    found = await gateway.embed(asked.request, caller)
+    return gateway.Reply(orjson.dumps(answer(found, asked)), tuple(_headers(found)))
 
 
 def answer(found: Embedding, asked: EmbeddingsRequest) -> dict[str, Any]:
@@ -113,13 +124,14 @@ def _packed(vector: Vector) -> str:
 
 def _headers(found: Embedding) -> Headers:
     call, deployment = found.call, found.deployment
-    headers: Headers = [
+    told: Headers = [
         (b"x-gai-provider", deployment.provider.encode()),
         (b"x-gai-deployment", deployment.name.encode("latin-1", "replace")),
         (b"x-gai-attempts", str(len(call.attempts)).encode()),
         (b"x-gai-fallback", b"true" if call.is_fallback(deployment) else b"false"),
         (b"x-gai-receipt", path_of(call.id)),
         *limit_headers(call.remaining),
+        *encoded(headers.of_level(call.level)),
     ]
     cost = dollars(call.cost_nano)
-    return headers if cost is None else [*headers, (b"x-gai-cost-usd", cost.encode())]
+    return told if cost is None else [*told, (b"x-gai-cost-usd", cost.encode())]

@@ -15,6 +15,8 @@ from providers.engine.errors import (
     ServiceDegraded,
 )
 from providers.engine.levels import Level
+from providers.headers import of_level
+from providers.wire.http import encoded
 
 STOPPING = ServerStopping("The server is being restarted. Ask again in a moment.", retry_after_s=2)
 
@@ -45,13 +47,8 @@ def retry_headers(error: EngineError) -> list[tuple[bytes, bytes]]:
     if isinstance(error, RateLimited):
         headers += limit_headers(error.remaining)
     if isinstance(error, ServiceDegraded):
-        headers += level_headers(Level.EMERGENCY)
+        headers += encoded(of_level(Level.EMERGENCY))
     return headers
-
-
-def level_headers(level: Level) -> list[tuple[bytes, bytes]]:
-    """Say that the answer is less than was asked for, and how much less."""
-    return [] if level is Level.FULL else [(b"x-gai-degradation", level.encode())]
 
 
 def limit_headers(remaining: Iterable[Remaining]) -> list[tuple[bytes, bytes]]:

@@ -93,6 +93,10 @@ class Exchange:
         await self.write(body, more=False)
 
 
+def encoded(headers: Mapping[str, str]) -> Headers:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
 def _within(body: bytes, limit: int) -> bytes:
     if len(body) > limit:
         raise _too_large(limit)

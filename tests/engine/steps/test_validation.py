@@ -217,8 +217,6 @@ async def test_the_playground_streams_whatever_callers_may() -> None:
     await asked(Validation(allows_streaming=False), Source.PLAYGROUND, stream=True)
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "tab\tin it", "schlüssel"])
-def test_an_idempotency_key_is_short_plain_and_for_whole_answers(key: str) -> None:
+def test_an_idempotency_key_is_for_whole_answers() -> None:
     check(Validation(), idempotency_key="order-7", stream=False)
-    assert refused({"idempotency_key": key, "stream": False}).param == "idempotency-key"
     assert refused({"idempotency_key": "order-7", "stream": True}).param == "idempotency-key"

@@ -78,3 +78,23 @@ def test_another_teams_key_gets_its_own_answer(world: World) -> None:
     connection.close()
     assert "x-gai-cache" not in ask(other, route).headers
     other.close()
+
+
+def test_scripts_are_told_the_same_of_the_cache_whole_and_streamed(world: World) -> None:
+    body = {"model": world.route("ok"), "messages": PROMPT, "temperature": 1}
+
+    def asked(cache: str, accept: str = "application/json") -> Any:
+        return world.post(body, "/api/v1/answers", {"x-gai-cache": cache, "accept": accept})
+
+    assert "x-gai-cache" not in asked("on").headers
+    hit = asked("on")
+    assert hit.headers["x-gai-cache"].startswith("hit; age=")
+    assert (hit.json()["attempts"], hit.json()["deployment"][-3:]) == ([], "/ok")
+    for accept in ("text/event-stream", "application/x-ndjson"):
+        assert asked("on", accept).headers["x-gai-cache"].startswith("hit; age=")
+    assert "x-gai-cache" not in asked("off").headers
+    refused = asked("perhaps")
+    assert (refused.status_code, refused.json()["error"]["context"]) == (
+        400,
+        {"path": "x-gai-cache"},
+    )

@@ -11,9 +11,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from providers import catalog
 from providers.health import watch
 from providers.models import LevelOverride, TeamPolicy
-from tests.journeys.gateway.world import Server, World, eventually
+from tests.journeys.gateway.world import PRICE, Server, World, eventually
 from tests.upstream import FakeUpstream
 
 HI = [{"role": "user", "content": "hi"}]
@@ -65,6 +66,15 @@ def _judges_since(books: psycopg.Connection[Any], began: datetime) -> bool:
 def level(books: psycopg.Connection[Any]) -> str:
     row = books.execute("SELECT level FROM providers_healthstate").fetchone()
     return row[0] if row else ""
+
+
+def vectors_of(world: World) -> str:
+    """Add a route to the built-in provider, which knows vectors."""
+    catalog.add_provider(name="demo-vectors", kind="demo")
+    catalog.add_route(name="vectors", targets=["demo-vectors/demo"], prices=PRICE, max_output=100)
+    connection.close()
+    eventually(lambda: "vectors" in world.models())
+    return "vectors"
 
 
 def test_a_broken_provider_reduces_everybody_and_its_recovery_gives_all_back(world: World) -> None:
@@ -121,6 +131,12 @@ def test_at_essential_a_stream_is_the_whole_answer_in_one_piece(world: World) ->
     assert not asked.stream
     assert asked.body["max_tokens"] == 200
 
+    for accept in ("application/json", "text/event-stream", "application/x-ndjson"):
+        told = world.post(body, "/api/v1/answers", {"accept": accept})
+        assert told.headers["x-gai-degradation"] == "essential"
+    vectors = world.post({"model": vectors_of(world), "input": "hi"}, "/v1/embeddings")
+    assert (vectors.status_code, vectors.headers["x-gai-degradation"]) == (200, "essential")
+
 
 def test_in_an_emergency_a_team_s_own_words_are_given_or_a_wait_is_named(world: World) -> None:
     route = world.route("503")
@@ -132,6 +148,10 @@ def test_in_an_emergency_a_team_s_own_words_are_given_or_a_wait_is_named(world: 
     assert refused.headers["retry-after"] == "30"
     assert refused.headers["x-gai-degradation"] == "emergency"
     before = len(world.upstream.calls)
+    for accept in ("application/json", "text/event-stream"):
+        script = world.post(body, "/api/v1/answers", {"accept": accept})
+        assert (script.status_code, script.headers["retry-after"]) == (503, "30")
+        assert script.headers["x-gai-degradation"] == "emergency"
 
     TeamPolicy.objects.create(team=world.team, answers=[{"match": "HI", "answer": "Call 555."}])
     connection.close()
@@ -141,5 +161,7 @@ def test_in_an_emergency_a_team_s_own_words_are_given_or_a_wait_is_named(world: 
     assert answer.headers["x-gai-provider"] == "predefined"
     assert answer.headers["x-gai-fallback"] == "false"
     assert len(world.upstream.calls) == before
+    script = world.post(body, "/api/v1/answers").json()
+    assert (script["text"], script["provider"]) == ("Call 555.", "predefined")
     streamed = world.client().chat.completions.create(model=route, messages=HI, stream=True)  # type: ignore[arg-type, call-overload]
     assert "".join(chunk.choices[0].delta.content or "" for chunk in streamed) == "Call 555."

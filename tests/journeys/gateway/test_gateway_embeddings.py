@@ -78,3 +78,41 @@ def test_what_cannot_be_taken_is_refused_in_openais_shape(
     with pytest.raises(BadRequestError, match=words) as refused:
         create(model=route, **body)
     assert refused.value.param == param
+
+
+def test_the_same_idempotency_key_gets_the_same_vectors_and_no_second_charge(
+    world: World, route: str
+) -> None:
+    body: dict[str, Any] = {"model": route, "input": ["one", "two"]}
+
+    def ask(**change: Any) -> Any:
+        headers = {"idempotency-key": "vectors-7"}
+        return world.post({**body, **change}, "/v1/embeddings", headers)
+
+    first, second = ask(), ask()
+    assert first.status_code == second.status_code == 200
+    assert first.content == second.content
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+    assert second.headers["x-gai-cost-usd"] == first.headers["x-gai-cost-usd"]
+    assert ask(input="other").status_code == 422
+    assert len(world.entries(1)) == 1
+    too_long = world.post(body, "/v1/embeddings", {"idempotency-key": "x" * 256})
+    assert (too_long.status_code, too_long.json()["error"]["param"]) == (400, "idempotency-key")
+    world.settled()
+
+
+def test_many_vectors_are_kept_under_a_key_and_too_many_free_it(world: World, route: str) -> None:
+    def ask(texts: int, key: str) -> Any:
+        body = {"model": route, "input": ["text"] * texts, "dimensions": 2048}
+        return world.post(body, "/v1/embeddings", {"idempotency-key": key})
+
+    # Over a megabyte of JSON, and over sixteen.
+    first, second = ask(40, "many"), ask(40, "many")
+    assert len(first.content) > 2**20
+    assert second.headers["idempotent-replayed"] == "true"
+    assert first.content == second.content
+    for _ in range(2):
+        answer = ask(500, "too many")
+        assert len(answer.content) > 2**24
+        assert (answer.status_code, answer.headers.get("idempotent-replayed")) == (200, None)

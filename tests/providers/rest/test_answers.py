@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -15,11 +17,15 @@ from django.conf import settings
 from django.test import AsyncClient
 
 from providers import catalog, gateway, virtual_keys
+from providers.engine.call import Caller, Source
 from providers.engine.request import (
     AllOf,
     AnyOf,
+    CompletionRequest,
     CostLimit,
     MaxSteps,
+    Message,
+    Role,
     TextMatch,
     TimeLimit,
     TokenLimit,
@@ -29,6 +35,7 @@ from providers.engine.usage import Usage
 from providers.ledger import budgets, check
 from providers.models import Entry, Membership, Team, TeamRole, User
 from providers.rest.asked import StopIn
+from providers.rest.streamed import Streamed
 
 ASK: dict[str, Any] = {
     "model": "tools",
@@ -298,6 +305,26 @@ async def test_a_viewer_may_not_spend(key: str, ada: User) -> None:
     await sync_to_async(client.force_login)(ada)
     answer = await client.post("/api/v1/answers", json.dumps(ASK), content_type="application/json")
     assert answer.status_code == 403
+
+
+async def test_a_stream_pings_while_its_answer_has_not_begun_and_refusals_end_it(
+    key: str, ada: User, team: Team
+) -> None:
+    ticks = iter([0.0])
+
+    async def sleep(_: float) -> None:
+        if next(ticks, None) is None:
+            await asyncio.Event().wait()
+
+    caller = Caller(Source.GATEWAY, user_id=ada.pk, team_id=team.pk)
+    for route, last in (("demo", "finish"), ("nope", "error")):
+        ticks = iter([0.0])
+        wanted = CompletionRequest(uuid4(), route, (Message.of(Role.USER, "hi"),))
+        answer = await Streamed(wanted, caller, sleep).response()
+        ping, *frames = (await streamed(answer)).strip().split("\n\n")
+        assert ping == ": ping"
+        assert f"event: {last}" in frames[-1]
+    assert json.loads(frames[-1].partition("data: ")[2])["code"] == "VALIDATION_ERROR"
 
 
 async def test_who_hangs_up_leaves_nothing_open(key: str) -> None:
