@@ -23,6 +23,7 @@ from tests.engine.adapters.recorded.table import lines as recordings_table
 from tests.engine.filters.scores import lines as detectors_table
 from tests.redis_server import RedisServer
 from tests.scheduling import ByServer, slow_first
+from tests.sweep import sweep
 
 if TYPE_CHECKING:
     from providers.models import Team, User
@@ -76,6 +77,14 @@ def committed_database(
         yield
         connection.close_pool()
         teardown_databases(names, 0, keepdb=keep)
+
+
+@pytest.fixture(scope="module")
+def committed_rows(committed_database: None, django_db_blocker: Any) -> Iterator[None]:
+    """Let the tests of a module commit, and leave nothing of it to those after them."""
+    yield
+    with django_db_blocker.unblock():
+        sweep()
 
 
 _PROGRAMS = {"browser": "chromium", "redis": "redis-server"}

@@ -9,7 +9,11 @@ from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
 
-_SHARE_A_SERVER = ("tests/browser/", "tests/journeys/gateway/")
+_SHARE_A_SERVER = (
+    "tests/browser/test_playground",
+    "tests/browser/",
+    "tests/journeys/gateway/",
+)
 _OWN_HOUSE = ("tests/browser/test_outage.py", "tests/journeys/gateway/test_gateway_shared_limits")
 _SLOW = (*_SHARE_A_SERVER, "tests/gaiweb/test_up.py", "tests/journeys/")
 

@@ -32,10 +32,9 @@ export function startFollowing(composer) {
   addEventListener("scroll", () => {
     if (fromEnd() <= NEAR_PX && getSelection().isCollapsed) { follows = true; hidePill(); }
   }, { passive: true });
-  // The box covers the end when it grows.
-  if (composer) new ResizeObserver(grew).observe(composer);
-  document.addEventListener("run-grew", grew);
-  document.body.addEventListener("run-ended", grew);
+  // The box covers the end when it grows, and an answer grows once more when its figures come.
+  const sizes = new ResizeObserver(grew);
+  for (const element of [composer, document.getElementById("transcript")]) if (element) sizes.observe(element);
 }
 
 function grew() {

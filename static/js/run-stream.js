@@ -130,7 +130,6 @@ class RunStream extends HTMLElement {
     if (!this.waiting) return;
     this.markdown.write(this.waiting);
     this.waiting = "";
-    this.dispatchEvent(new CustomEvent("run-grew", { bubbles: true }));
   }
 
   think(text) {

@@ -89,6 +89,16 @@ def test_the_first_visit_needs_one_press(page: Page, server: Server) -> None:
     expect(final(page).locator(".figures")).to_be_visible()
 
 
+def test_the_end_of_an_answer_and_its_figures_stay_in_sight(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 1280, "height": 500})
+    open_playground(page, server)
+    ask(page, "Tell me about foxes", "demo")
+    expect(final(page).locator(".figures")).to_be_visible()
+    page.wait_for_function(
+        "document.documentElement.scrollHeight - innerHeight - scrollY < 2 && scrollY > 0"
+    )
+
+
 def test_a_reload_in_mid_stream_ends_with_the_same_text(
     page: Page, server: Server, upstream: FakeUpstream
 ) -> None:

@@ -18,11 +18,8 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db import connection
 
 from providers.models import OrganisationRole, User
-from tests.journeys.gateway.conftest import committed, upstream, upstream_process
 from tests.journeys.gateway.world import ROOT, Server, World, database_url, eventually
 from tests.upstream import FakeUpstream
-
-__all__ = ["committed", "upstream", "upstream_process"]
 
 WITHIN_S = 2.0
 HI: Any = [{"role": "user", "content": "hi"}]

@@ -5,38 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 from django.db import connection
 
-from tests.journeys.gateway.world import TABLES, Server, World, conninfo
+from tests.journeys.gateway.world import Server, World
 from tests.upstream import FakeUpstream
-
-
-@pytest.fixture(scope="package")
-def committed(committed_database: None, django_db_blocker: Any) -> Iterator[Any]:
-    """Commit rows that another process sees; the tables are empty before and after."""
-    with django_db_blocker.unblock(), psycopg.connect(conninfo(), autocommit=True) as books:
-        clear = ";".join(f"DELETE FROM providers_{table}" for table in TABLES)
-        # Rows of it are kept from deletion, one by one.
-        clear += ";TRUNCATE providers_auditentry"
-        books.execute(clear)
-        yield books
-        connection.close()
-        books.execute(clear)
-
-
-@pytest.fixture(scope="package")
-def upstream_process() -> Iterator[FakeUpstream]:
-    with FakeUpstream.serve() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def upstream(upstream_process: FakeUpstream) -> Iterator[FakeUpstream]:
-    upstream_process.reset()
-    yield upstream_process
-    upstream_process.release()
 
 
 @pytest.fixture(scope="package")

@@ -34,34 +34,6 @@ ROOT = Path(__file__).resolve().parents[3]
 # Dollars per million tokens: a token in costs 1,000 nano-dollars, one out 2,000.
 PRICE = catalog.OwnPrice(Decimal(1), Decimal(2))
 IN_NANO, OUT_NANO = 1_000, 2_000
-TABLES = (
-    "healthstate",
-    "healthscore",
-    "breakerchange",
-    "breakerorder",
-    "levelchange",
-    "leveloverride",
-    "teampolicy",
-    "cachedanswer",
-    "cachepurge",
-    "keptreply",
-    "entry",
-    "reservation",
-    "budgetwindow",
-    "budget",
-    "probe",
-    "price",
-    "routetarget",
-    "route",
-    "deployment",
-    "credentialuse",
-    "credential",
-    "provider",
-    "virtualkey",
-    "membership",
-    "team",
-    "user",
-)
 _numbers = count(1)
 
 

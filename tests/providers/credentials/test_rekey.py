@@ -45,12 +45,10 @@ def a_ring(monkeypatch: pytest.MonkeyPatch) -> dict[str, KeyRing]:
 
 @pytest.fixture
 def thousand(
-    committed_database: None, django_db_blocker: Any, a_ring: dict[str, KeyRing]
+    committed_rows: None, django_db_blocker: Any, a_ring: dict[str, KeyRing]
 ) -> Iterator[list[int]]:
     """Commit a thousand people with a key each: other processes and threads see them."""
     with django_db_blocker.unblock():
-        # What journeys have left is sealed under another ring.
-        Credential.objects.all().delete()
         provider = Provider.objects.create(name="acme", kind="openai_chat")
         people = User.objects.bulk_create(
             User(email=f"p{number}@example.org") for number in range(COUNT)

@@ -13,7 +13,7 @@ from tests.journeys.gateway.world import conninfo as of_the_tests
 
 
 @pytest.fixture
-def conninfo(committed_database: None, django_db_blocker: Any) -> str:
+def conninfo(committed_rows: None, django_db_blocker: Any) -> str:
     with django_db_blocker.unblock():
         return of_the_tests()
 

@@ -29,8 +29,8 @@ TABLES = (
 )
 
 
-@pytest.fixture(scope="session")
-def conninfo(committed_database: None, django_db_blocker: Any) -> str:
+@pytest.fixture(scope="module")
+def conninfo(committed_rows: None, django_db_blocker: Any) -> str:
     with django_db_blocker.unblock():
         settings = connection.settings_dict
         assert settings["NAME"].startswith("test_"), "these tests delete what they find"

@@ -36,7 +36,7 @@ class Readers:
 
 
 @pytest.fixture
-def conninfo(committed_database: None, django_db_blocker: Any) -> str:
+def conninfo(committed_rows: None, django_db_blocker: Any) -> str:
     with django_db_blocker.unblock():
         return of_the_tests()
 

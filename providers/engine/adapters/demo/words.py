@@ -84,7 +84,7 @@ def topic_of(question: str) -> str:
     """Take the first words, without what would break out of bold text or a line."""
     words = re.sub(r"[*_`\[\]<>\s]+", " ", question).strip(" .?!:")
     if len(words) > _MOST_QUOTED:
-        words = words[:_MOST_QUOTED].rsplit(" ", 1)[0] + "..."
+        words = words[:_MOST_QUOTED].rsplit(" ", 1)[0] + "…"
     return words or "nothing in particular"
 
 
