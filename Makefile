@@ -1,14 +1,19 @@
 PYTHON ?= python3.11
 VENV = .venv
 BIN = $(VENV)/bin
+TORTURE = tests/providers/ledger/test_crowd.py tests/providers/ledger/test_restarts.py
 
-.PHONY: run test check docs screenshots lock format
+.PHONY: run test torture check docs screenshots lock format
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python manage.py up
 
 test: $(VENV)/.development
 	$(BIN)/pytest -n 3 --no-loadscope-reorder $(ARGS)
+
+# The long forms of what proves that no money is lost: minutes, not seconds.
+torture: $(VENV)/.development
+	GAIWEB_TORTURE=1 $(BIN)/pytest $(TORTURE) $(ARGS)
 
 check: $(VENV)/.development
 	$(BIN)/ruff format --check .

@@ -114,6 +114,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     tables = {
         "Recorded traffic": recordings_table(ended),
         "Detectors over the labelled set": detectors_table(ended),
+        "Money under load": [
+            f"  {value}"
+            for report in ended
+            for name, value in report.user_properties
+            if name == "money"
+        ],
     }
     for title, rows in tables.items():
         if rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +47,7 @@ _BOOK_HITS = "SELECT ledger_book_hits(%s::json, %s::timestamptz)"
 # Enough for minutes without a database; a hit costs nothing, so its row may be given up.
 _MOST_HITS = 10_000
 _UNREACHABLE = "The ledger cannot be reached, and nothing is sent without a hold."
+_SILENT = "The ledger does not answer, and nothing is sent without a hold."
 
 _log = logging.getLogger(__name__)
 _Row = tuple[Any, ...]
@@ -58,9 +60,11 @@ class _NotSent(LedgerUnavailable):
 class PostgresLedger:
     """Belongs to one event loop, and owns its pool (`pool.connect` makes one that fits).
 
-    An id is reserved once. `patience_s` is how long a request waits for a connection. A reserve
-    that failed or was cancelled after it was sent may have been committed: it is freed through the
-    settlements, and by expiry when the process dies first.
+    An id is reserved once. `patience_s` is how long a request waits for a connection, `answer_s`
+    how long a statement may take (more than the server's own limit, so that only a server that went
+    silent meets it), and `longest_s` how long anybody waits for a hold. A reserve that failed or
+    was cancelled after it was sent may have been committed: it is freed through the settlements,
+    and by expiry when the process dies first.
     """
 
     def __init__(
@@ -70,10 +74,14 @@ class PostgresLedger:
         now: Callable[[], datetime] = timezone.now,
         sleep: Sleep = asyncio.sleep,
         patience_s: float = 5.0,
+        answer_s: float = 20.0,
+        longest_s: float = 12.0,
     ) -> None:
         self._pool = pool
         self._now = now
         self._patience_s = patience_s
+        self._answer_s = answer_s
+        self._longest_s = longest_s
         self._settling = Settling(self._write_settlements, sleep)
         self._hits = Settling(self._write_hits, sleep)
         self._reserving = GroupCommit[Intent, Reservation](self._reserve_all, self._release)
@@ -84,7 +92,11 @@ class PostgresLedger:
         return self._settling.waiting
 
     async def reserve(self, intent: Intent) -> Reservation:
-        return await self._reserving.join(intent)
+        try:
+            async with asyncio.timeout(self._longest_s):
+                return await self._reserving.join(intent)
+        except TimeoutError as error:
+            raise LedgerUnavailable(_SILENT, retry_after_s=5) from error
 
     async def top_up(self, reservation: Reservation, extra_nano: int) -> Reservation:
         """Add to the hold; cancelled or failed, what was added is freed at settlement."""
@@ -98,7 +110,8 @@ class PostgresLedger:
         return Reservation(reservation.id, reservation.intent, held + extra_nano)
 
     async def settle(self, reservation: Reservation, attempts: Sequence[AttemptRecord]) -> None:
-        """Return when it is durable, or when a first try has failed and memory keeps it.
+        """Return when it is durable, or when a first try has failed and memory keeps it; a server
+        that does not answer is waited for no longer than `patience_s`.
 
         Nothing was sent: the hold is freed without anybody waiting for it, since a release that is
         lost with the process costs nobody anything but room, until expiry.
@@ -109,7 +122,9 @@ class PostgresLedger:
         held = max(reservation.held_nano, reservation.intent.worst_case_nano or 0)
         settlement = Settlement(reservation.id, entries_of(reservation.id, attempts, held))
         self._settling.add(settlement)
-        await settlement.tried.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_s):
+                await settlement.tried.wait()
 
     def note_hit(self, call: Call, record: AttemptRecord) -> None:
         if self._hits.waiting >= _MOST_HITS:
@@ -228,9 +243,14 @@ class PostgresLedger:
 
     async def _execute(self, query: str, arguments: Sequence[Any]) -> list[_Row]:
         try:
-            async with self._pool.connection(timeout=self._patience_s) as connection:
+            async with (
+                self._pool.connection(timeout=self._patience_s) as connection,
+                asyncio.timeout(self._answer_s),
+            ):
                 cursor = await connection.execute(query, arguments)
                 return await cursor.fetchall()
+        except TimeoutError as error:
+            raise LedgerUnavailable(_SILENT, retry_after_s=5) from error
         except (PoolTimeout, PoolClosed) as error:
             raise _NotSent(_UNREACHABLE, retry_after_s=5) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:

@@ -280,6 +280,7 @@ E12 an error without a code
 E13 spent and held exceed a limit
   providers/ledger/test_laws.py::test_any_mix_of_calls_stays_within_every_hard_budget
   providers/ledger/test_laws.py::test_processes_that_race_for_one_budget_never_overspend_it
+  providers/ledger/test_crowd.py::test_a_crowd_with_a_killed_process_spends_what_it_may_and_loses_nothing
 E13 a call ends in none or two of settled, released, expired
   thorough/test_any_mix_of_fates.py::test_any_mix_of_fates_settles_once_and_never_overspends
   providers/ledger/test_loss.py::test_expiry_and_settlement_in_a_race_close_each_hold_once
