@@ -36,6 +36,8 @@ _CLASSES = {
     "web_search": "web_searches_kcount",
 }
 FREE = Price(Decimal(0), Decimal(0), "demo")
+# In the names of models that answer with vectors, whose output nobody bills.
+_EMBEDS = "embed"
 
 
 def price_of(deployment: Deployment, now: datetime | None = None) -> Price | None:
@@ -74,7 +76,7 @@ def _published(kind: str, base_url: str, model: str, hour: datetime) -> Price | 
     if known is None:
         return None
     provider, found = known
-    price = _with_tiers(found.get_prices(hour))
+    price = _with_tiers(found.get_prices(hour), has_output=_EMBEDS not in found.id)
     source = f"genai-prices {genai_prices.__version__}"
     return price and named(price, source, f"{provider.id}/{found.id}")
 
@@ -91,9 +93,11 @@ def _model(kind: str, base_url: str, model: str) -> tuple[Any, Any] | None:
         return None
 
 
-def _with_tiers(prices: object) -> Price | None:
+def _with_tiers(prices: object, *, has_output: bool) -> Price | None:
     """One plain price for each context length at which any class changes."""
     classes = {ours: getattr(prices, theirs, None) for ours, theirs in _CLASSES.items()}
+    if classes["output"] is None and not has_output:
+        classes["output"] = Decimal(0)
     if classes["input"] is None or classes["output"] is None:
         return None
     starts = {tier.start for price in classes.values() for tier in getattr(price, "tiers", ())}
