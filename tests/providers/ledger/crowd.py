@@ -171,8 +171,10 @@ class Process:
         if mine.fate is Fate.LEFT_WHILE_SETTLING:
             # Taken over before the first wait, so the task must have begun.
             await _left(settling, mine.turns + 1)
-        else:
-            await settling
+            return
+        await settling
+        if attempts:
+            # A hold that is only freed is freed in the background.
             self._note("S", number)
 
     async def _hold(self, ledger: PostgresLedger, number: int) -> Reservation | None:
