@@ -116,10 +116,11 @@ def _book(asked: Asked) -> None:
     id = uuid7()
     reserve = (
         "SELECT item, verdict, budget_id "
-        "FROM ledger_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        "FROM ledger_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
     )
     given = [[id], ["playground" if asked.key is None else "gateway"], [asked.user], [asked.team],
-             [asked.key], [""], [asked.route], [asked.cost_nano], [600.0], asked.at]  # fmt: skip
+             [asked.key], [""], [asked.route], [asked.cost_nano], [False], [600.0],
+             asked.at]  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(reserve, given)
         verdicts = cursor.fetchall()

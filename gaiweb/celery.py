@@ -18,6 +18,8 @@ BEAT: dict[str, float] = {
     "conversations.tasks.reap_runs": 15.0,
     "providers.tasks.expire_reservations": 30.0,
     "providers.tasks.probe_deployments": 60.0,
+    "providers.tasks.tell_of_budgets": 60.0,
+    "providers.tasks.send_alerts": 30.0,
     "providers.tasks.end_overlaps": 60.0,
     "providers.tasks.sweep_cache": 300.0,
     "conversations.tasks.sweep": 3600.0,

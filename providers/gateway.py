@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ from providers.models import Provider
 from providers.models import Tool as SavedTool
 from providers.state.idempotency import Asked, Make, Reply
 from providers.state.shared import Sharing
+from providers.tools import letters
 
 __all__ = [
     "Reply",
@@ -45,6 +46,7 @@ __all__ = [
     "health_numbers",
     "open_answer",
     "policy_of",
+    "post",
     "probe_all",
     "probe_one",
     "reconfigure",
@@ -190,6 +192,11 @@ async def probe_one(deployment_id: int) -> Checked | None:
     wired = await wiring.here()
     deployment = wired.catalog.deployments.get(deployment_id)
     return None if deployment is None else await _probe(wired, deployment)
+
+
+async def post(url: str, headers: Mapping[str, str], body: bytes) -> None:
+    """Tell a program of ours something over HTTPS, guarded as tools are. Raises EngineError."""
+    await letters.post((await wiring.here()).upstream, url, headers, body)
 
 
 def run(work: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:

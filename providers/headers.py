@@ -9,6 +9,7 @@ from providers.engine.request import Caching
 
 CACHE = "x-gai-cache"
 LEVEL = "x-gai-degradation"
+BUDGET = "x-gai-budget"
 
 
 def caching(asked: str) -> Caching | None:
@@ -30,3 +31,8 @@ def of_hit(hit: Hit | None) -> dict[str, str]:
 def of_level(level: Level) -> dict[str, str]:
     """Say that the installation offers less than all now, and how much less."""
     return {} if level is Level.FULL else {LEVEL: level.value}
+
+
+def of_budget(cheaper_route: str) -> dict[str, str]:
+    """Say that a cheaper route answered because of a budget, and which; empty: none did."""
+    return {BUDGET: f"degraded; route={cheaper_route}"} if cheaper_route else {}

@@ -18,6 +18,7 @@ from providers.engine.ports import (
     BreakerChange,
     BreakerWord,
     CircuitKey,
+    Downgrade,
     Intent,
     Ledger,
     Now,
@@ -298,11 +299,12 @@ class MeasuredLedger:
     ledger: Ledger
     now: Now
 
-    async def reserve(self, intent: Intent) -> Reservation:
+    async def reserve(self, intent: Intent) -> Reservation | Downgrade:
         began = self.now()
         reservation = await self.ledger.reserve(intent)
         _reserve_seconds.observe(self.now() - began)
-        reservations_open.inc()
+        if isinstance(reservation, Reservation):
+            reservations_open.inc()
         return reservation
 
     async def top_up(self, reservation: Reservation, extra_nano: int) -> Reservation:

@@ -12,14 +12,18 @@ from django.utils import timezone
 from structlog import get_logger
 
 from providers import gateway, metrics
+from providers.alerts import mail, outbox, reached, webhook
 from providers.answer_cache import purges
 from providers.credentials import rotation
+from providers.engine.errors import EngineError
 from providers.health import history, probe
 from providers.ledger import recovery
+from providers.models import AlertMessage, Channel
 
 log = get_logger(__name__)
 
 _PROBES_WITHIN_S = 60.0
+_POST_WITHIN_S = 30.0
 
 
 @shared_task(ignore_result=True)
@@ -62,6 +66,30 @@ def remind_of_old_keys() -> int:
 def sweep_cache() -> int:
     """Delete cached answers that are too old or too many; answers how many."""
     return purges.sweep(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def tell_of_budgets() -> int:
+    """Write down which thresholds of budgets were reached; answers how many are new."""
+    return reached.tell(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def send_alerts() -> int:
+    """Send what is due by e-mail and webhook; answers how many messages went out."""
+    senders = {Channel.EMAIL: mail.send, Channel.WEBHOOK: _post}
+    return outbox.send_due(senders, timezone.now)
+
+
+def _post(message: AlertMessage) -> None:
+    letter = webhook.letter_of(message, timezone.now())
+    if letter is None:
+        raise outbox.NotSent("No webhook is configured any more.")
+    try:
+        gateway.run(gateway.post(letter.url, letter.headers, letter.body), _POST_WITHIN_S)
+    except (EngineError, TimeoutError) as fault:
+        words = fault.message if isinstance(fault, EngineError) else "It did not answer in time."
+        raise outbox.NotSent(words) from None
 
 
 @worker_shutdown.connect

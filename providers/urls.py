@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from providers.rest.docs import api_docs
 from providers.views import (
+    budget_alerts,
     costs,
     frame_banner,
     health,
@@ -86,6 +87,7 @@ _budgets = [
     path("", budgets.budgets_page, name="budgets"),
     path("new/", budgets.new, name="budget_new"),
     path("<int:budget_id>/", budgets.edit, name="budget"),
+    path("alerts/<int:alert_id>/put-away/", budget_alerts.put_away, name="budget_alert_put_away"),
     path("<int:budget_id>/remove/", budgets.remove, name="budget_remove"),
 ]
 

@@ -23,7 +23,7 @@ from providers.engine.events import (
     UsageReported,
 )
 from providers.engine.policy import FilterMode
-from providers.engine.ports import BreakerChange, Intent, Reservation
+from providers.engine.ports import BreakerChange, Downgrade, Intent, Reservation
 from providers.engine.request import CompletionRequest, Message, Role, ToolCall
 from providers.engine.routes import Deployment, Route
 from providers.engine.tools import Ran
@@ -68,11 +68,14 @@ class MemoryLedger:
     settled: dict[UUID, list[AttemptRecord]] = field(default_factory=dict)
     intents: list[Intent] = field(default_factory=list)
     hits: list[Hit] = field(default_factory=list)
+    downgrade: Downgrade | None = None
     before_answer: Callable[[], Awaitable[None]] | None = None
     """Awaited after a hold is durable and before the engine hears of it."""
 
-    async def reserve(self, intent: Intent) -> Reservation:
+    async def reserve(self, intent: Intent) -> Reservation | Downgrade:
         self.intents.append(intent)
+        if self.downgrade is not None and not intent.is_degraded:
+            return self.downgrade
         reservation = Reservation(uuid4(), intent, held_nano=0)
         self.held[reservation.id] = 0
         try:

@@ -56,6 +56,7 @@ class Bubble:
     retries: tuple[str, ...] = ()
     is_cached: bool = False
     is_degraded: bool = False
+    is_cheaper: bool = False
     fault: Fault | None = None
     was_stopped: bool = False
     was_cut_short: bool = False
@@ -168,6 +169,7 @@ def bubble_of(message: Message, *, is_last: bool = False) -> Bubble:
         retries=_notices(generation, retries=True),
         is_cached=_tells(generation, NoticeKind.CACHED),
         is_degraded=_tells(generation, NoticeKind.DEGRADED),
+        is_cheaper=_tells(generation, NoticeKind.BUDGET),
         fault=fault_of(generation),
         was_stopped=run.state == RunState.STOPPED,
         was_cut_short=generation.finish_reason == "length",

@@ -29,6 +29,7 @@ from gaiweb.config.groups import (
 from gaiweb.config.health import Degradation, Health
 from gaiweb.config.providers import PROVIDER_KINDS, EnvironmentProvider, provider_of
 from gaiweb.config.sight import look
+from gaiweb.config.told import Alerts, Email
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -158,6 +159,8 @@ class Config(BaseSettings):
     )
     health: Health = _group("GAIWEB_HEALTH_", Health(), live=True)
     credentials: Credentials = _group("GAIWEB_CREDENTIALS_", Credentials(), live=True)
+    email: Email = _group("GAIWEB_EMAIL_", Email(), live=True)
+    alerts: Alerts = _group("GAIWEB_ALERTS_", Alerts(), live=True)
     degradation: Degradation = _group("GAIWEB_DEGRADATION_", Degradation(), live=True)
     prompts: Prompts = _group("GAIWEB_", Prompts(), live=True)
     allowed_roles: Words = _setting(

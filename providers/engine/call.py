@@ -147,7 +147,8 @@ class Call:
     `dimensions` is how long vectors are to be, where those are asked for; None: as the model does.
     `hit` not None: it was answered from the cache, and costs nothing.
     `screen` changes what a tool that runs here gives to the model; None: it stays as it is.
-    `level` is what was in force when it passed.
+    `level` is what was in force when it passed. `cheaper_route` is the name of the one that answers
+    because of a budget; empty: its own.
     """
 
     request: CompletionRequest
@@ -165,6 +166,7 @@ class Call:
     hit: Hit | None = None
     screen: Callable[[ToolResult], ToolResult] | None = None
     level: Level = Level.FULL
+    cheaper_route: str = ""
 
     @property
     def id(self) -> UUID:

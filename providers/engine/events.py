@@ -28,6 +28,7 @@ class NoticeKind(StrEnum):
     CACHED = "cached"
     CLAMPED = "clamped"
     STRUCTURED = "structured"
+    BUDGET = "budget"
 
 
 @dataclass(frozen=True, slots=True)

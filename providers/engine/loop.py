@@ -150,6 +150,7 @@ class _Run:
             self._call.attempts.extend(step.attempts)
             self._call.notices.extend(step.notices)
             self._call.preferred = step.preferred
+            self._call.cheaper_route = step.cheaper_route or self._call.cheaper_route
 
     async def leave(self) -> None:
         """Close and settle the step that is open; afterwards its figures are final."""
@@ -220,6 +221,7 @@ class _Run:
             attempts=[],
             notices=[],
             steps=[],
+            cheaper_route="",
         )
 
     def _opening(self, stream: Stream) -> list[Event]:

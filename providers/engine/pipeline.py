@@ -100,8 +100,8 @@ class Engine:
     `open_timeout_s` is what opening an answer may take in all, retries and fallbacks included;
     each deployment of a route gets its slice. `hold_ttl_s` must outlast the longest answer.
     `circuits` and `limiter` None: breakers and limits are this process's own. `validation`, and
-    what `breakers`, `retry`, `caller_limits`, `filters`, `degradation`, `loop`, `cache` and
-    `batcher` go by, may be replaced while it runs. `most_steps`: of one answer, whatever its
+    what `breakers`, `retry`, `caller_limits`, `filters`, `degradation`, `loop`, `cache`, `budget`
+    and `batcher` go by, may be replaced while it runs. `most_steps`: of one answer, whatever its
     request asks.
     `cache_tiers`, nearest first; none: nothing is kept. `cache_secret` keys the digests of prompts.
     `policies` is asked for each prompt's team; telephone numbers without a country code are taken
@@ -141,6 +141,7 @@ class Engine:
     degradation: Degradation = field(init=False)
     loop: Loop = field(init=False)
     cache: Cache = field(init=False)
+    budget: Budget = field(init=False)
     batcher: Batcher = field(init=False)
 
     def __post_init__(self) -> None:
@@ -166,7 +167,7 @@ class Engine:
             policies=self.policies,
             limits=self.cache_limits,
         )
-        self._budget = Budget(self.ledger, self.input_bound, self.hold_ttl_s)
+        self.budget = Budget(self.ledger, self.input_bound, self.hold_ttl_s)
         dispatch = Dispatch(
             adapters=self.adapters,
             secrets=self.secrets,
@@ -179,14 +180,14 @@ class Engine:
         attempt_steps: list[StepOpen[Attempt]] = [
             Structured().open,
             self.retry.open,
-            self._budget.open_attempt,
+            self.budget.open_attempt,
             CredentialChoice(self.secrets).open,
             self.breakers.open,
             RateLimit(limiter, self.now, self.sleep).open,
         ]
         self.loop = Loop(
             now=self.now,
-            worst_case=self._budget.worst_case,
+            worst_case=self.budget.worst_case,
             runner=Runner(self.now),
             tool_ended=self.observer.tool_ended,
             most_steps=self.most_steps,
@@ -199,7 +200,7 @@ class Engine:
             self.loop.open,
             self.degradation.open,
             self.cache.open,
-            self._budget.open,
+            self.budget.open,
         ]
         open_attempt = chained(attempt_steps, dispatch.open)
         open_route = partial(Fallback(self.now, self.random).open, open_next=open_attempt)
@@ -220,7 +221,7 @@ class Engine:
             self.filters.open,
             self.caller_limits.open,
             self.degradation.open_texts,
-            self._budget.open,
+            self.budget.open_texts,
         ]
         return chained(steps, open_route)
 
@@ -281,7 +282,7 @@ class Engine:
     async def drain(self) -> None:
         """Wait for what outlives its caller, before the ledger is closed."""
         await self.batcher.drain()
-        await self._budget.drain()
+        await self.budget.drain()
         await self.cache.drain()
 
 

@@ -107,7 +107,8 @@ class Intent:
     """The worst case of one attempt, before it is made.
 
     `worst_case_nano` None: a deployment of the route has no price. `ttl_s` is the time after
-    which the hold is resolved by rule if nobody settled it.
+    which the hold is resolved by rule if nobody settled it. `is_degraded`: it goes to a cheaper
+    route because of a budget already, so that such budgets only count it.
     """
 
     request_id: UUID
@@ -115,6 +116,7 @@ class Intent:
     route: str
     worst_case_nano: int | None
     ttl_s: float
+    is_degraded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,25 @@ class Reservation:
     held_nano: int
 
 
+@dataclass(frozen=True, slots=True)
+class Downgrade:
+    """Nothing is held: a budget wants the cheaper `route` to answer. `because` is half a sentence.
+
+    `budget` is its name in words; `resets_at` None: it never resets by itself.
+    """
+
+    budget: str
+    route: str
+    because: str
+    resets_at: datetime | None = None
+
+
 class Ledger(Protocol):
-    async def reserve(self, intent: Intent) -> Reservation:
+    async def reserve(self, intent: Intent) -> Reservation | Downgrade:
         """Hold the worst case on every scope at once, durably.
 
-        Cancelled, it gives back what it holds or is about to hold.
+        No Downgrade for an intent that is degraded. Cancelled, it gives back what it holds or is
+        about to hold.
         Raises BudgetExceeded, Unpriced, LedgerUnavailable.
         """
         ...

@@ -15,11 +15,11 @@ from providers.ledger.refusals import budget_name
 _SELECT = """
 SELECT b.id, b.scope, coalesce(t.name, p.email, k.prefix, nullif(b.tag, '')), b.period, b.is_hard,
     b.limit_nano, coalesce(w.spent_nano, 0), coalesce(w.held_nano, 0),
-    ledger_window_start(b.period, b.time_zone, %(now)s),
-    ledger_window_end(b.period, b.time_zone, %(now)s), b.time_zone
+    ledger_window_start(b.period, b.time_zone, b.starts_on, %(now)s),
+    ledger_window_end(b.period, b.time_zone, b.starts_on, %(now)s), b.time_zone, b.degrade_to
 FROM providers_budget b
 LEFT JOIN providers_budgetwindow w ON w.budget_id = b.id
-    AND w.starts_at = ledger_window_start(b.period, b.time_zone, %(now)s)
+    AND w.starts_at = ledger_window_start(b.period, b.time_zone, b.starts_on, %(now)s)
 LEFT JOIN providers_team t ON t.id = b.team_id
 LEFT JOIN providers_user p ON p.id = b.user_id
 LEFT JOIN providers_virtualkey k ON k.id = b.key_id
@@ -53,6 +53,7 @@ class Balance:
     starts_at: datetime
     resets_at: datetime | None
     time_zone: str
+    degrade_to: str = ""
 
     @property
     def name(self) -> str:

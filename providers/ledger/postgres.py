@@ -16,11 +16,11 @@ from psycopg_pool import PoolClosed, PoolTimeout
 
 from providers.engine.call import AttemptRecord, Call
 from providers.engine.errors import EngineError, LedgerUnavailable
-from providers.engine.ports import Intent, Reservation, Sleep
+from providers.engine.ports import Downgrade, Intent, Reservation, Sleep
 from providers.ledger.bookings import entries_of, entry_of_hit
 from providers.ledger.group_commit import GroupCommit
 from providers.ledger.pool import Pool
-from providers.ledger.refusals import BUDGET_SQL, RefusedBy, budget_exceeded, unpriced
+from providers.ledger.refusals import BUDGET_SQL, RefusedBy, budget_exceeded, downgrade, unpriced
 from providers.ledger.settling import Settlement, Settling
 
 # One JSON text instead of eight arrays: psycopg writes arrays element by element in Python, which
@@ -30,15 +30,16 @@ _RESERVE = """SELECT item, verdict, is_booked, budget_id, room_nano FROM (
         array_agg(user_id ORDER BY n) AS users, array_agg(team_id ORDER BY n) AS teams,
         array_agg(key_id ORDER BY n) AS keys, array_agg(tag ORDER BY n) AS tags,
         array_agg(route ORDER BY n) AS routes,
-        array_agg(worst_nano ORDER BY n) AS worst, array_agg(ttl_s ORDER BY n) AS ttls
+        array_agg(worst_nano ORDER BY n) AS worst, array_agg(is_degraded ORDER BY n) AS degraded,
+        array_agg(ttl_s ORDER BY n) AS ttls
     FROM ROWS FROM (json_to_recordset(%s::json) AS (
         id uuid, source text, user_id bigint, team_id bigint, key_id bigint, tag text, route text,
-        worst_nano bigint, ttl_s float8
-    )) WITH ORDINALITY
-        AS intents(id, source, user_id, team_id, key_id, tag, route, worst_nano, ttl_s, n)
+        worst_nano bigint, is_degraded boolean, ttl_s float8
+    )) WITH ORDINALITY AS intents(
+        id, source, user_id, team_id, key_id, tag, route, worst_nano, is_degraded, ttl_s, n)
 ) AS asked,
 LATERAL ledger_reserve(
-    ids, sources, users, teams, keys, tags, routes, worst, ttls, %s::timestamptz)"""
+    ids, sources, users, teams, keys, tags, routes, worst, degraded, ttls, %s::timestamptz)"""
 _OPEN_WINDOWS = "SELECT ledger_open_windows(%s::bigint[], %s::timestamptz)"
 _TOP_UP = "SELECT verdict, budget_id, room_nano FROM ledger_top_up(%s::uuid, %s::bigint)"
 _SETTLE = """SELECT ledger_settle(
@@ -51,6 +52,7 @@ _SILENT = "The ledger does not answer, and nothing is sent without a hold."
 
 _log = logging.getLogger(__name__)
 _Row = tuple[Any, ...]
+_Answer = Reservation | Downgrade | EngineError
 
 
 class _NotSent(LedgerUnavailable):
@@ -84,14 +86,16 @@ class PostgresLedger:
         self._longest_s = longest_s
         self._settling = Settling(self._write_settlements, sleep)
         self._hits = Settling(self._write_hits, sleep)
-        self._reserving = GroupCommit[Intent, Reservation](self._reserve_all, self._release)
+        self._reserving = GroupCommit[Intent, Reservation | Downgrade](
+            self._reserve_all, self._release
+        )
 
     @property
     def settling(self) -> int:
         """How many settlements this process still has to write."""
         return self._settling.waiting
 
-    async def reserve(self, intent: Intent) -> Reservation:
+    async def reserve(self, intent: Intent) -> Reservation | Downgrade:
         try:
             async with asyncio.timeout(self._longest_s):
                 return await self._reserving.join(intent)
@@ -105,7 +109,10 @@ class PostgresLedger:
         if verdict == "closed":
             raise LedgerUnavailable("The hold of this request has expired.")
         if verdict == "refused":
-            raise await self._refusal(reservation.intent, extra_nano, budget_id, room_nano)
+            by = await self._named(budget_id)
+            if isinstance(by, LedgerUnavailable):
+                raise by
+            raise _refusal(by, reservation.intent, extra_nano, room_nano)
         held = reservation.held_nano or reservation.intent.worst_case_nano or 0
         return Reservation(reservation.id, reservation.intent, held + extra_nano)
 
@@ -145,7 +152,7 @@ class PostgresLedger:
     def _release(self, intent: Intent) -> None:
         self._settling.add(Settlement(intent.request_id, []))
 
-    async def _reserve_all(self, intents: Sequence[Intent]) -> Sequence[Reservation | EngineError]:
+    async def _reserve_all(self, intents: Sequence[Intent]) -> Sequence[_Answer]:
         try:
             return await self._admit(intents)
         except _NotSent:
@@ -160,24 +167,33 @@ class PostgresLedger:
 
     async def _reserve_one_by_one(
         self, intents: Sequence[Intent], error: psycopg.DatabaseError
-    ) -> Sequence[Reservation | EngineError]:
+    ) -> Sequence[_Answer]:
         """Let a statement that Postgres finds faulty fail for who is at fault, not for all."""
         if len(intents) == 1:
             _log.error("reservation refused by the database", extra={"sqlstate": error.sqlstate})
             return [LedgerUnavailable("The ledger could not take this request.")]
         return [answer for intent in intents for answer in await self._reserve_all([intent])]
 
-    async def _admit(self, intents: Sequence[Intent]) -> Sequence[Reservation | EngineError]:
+    async def _admit(self, intents: Sequence[Intent]) -> Sequence[_Answer]:
         rows = await self._verdicts(intents, self._now())
-        answers: list[Reservation | EngineError] = []
+        answers: list[_Answer] = []
+        named: dict[int, RefusedBy | LedgerUnavailable] = {}
         for (_, verdict, is_booked, budget_id, room_nano), intent in zip(
             rows, intents, strict=True
         ):
             worst = intent.worst_case_nano or 0
             if verdict == "admitted":
                 answers.append(Reservation(intent.request_id, intent, worst if is_booked else 0))
+                continue
+            if budget_id not in named:
+                named[budget_id] = await self._named(budget_id)
+            by = named[budget_id]
+            if isinstance(by, EngineError):
+                answers.append(LedgerUnavailable(by.message, retry_after_s=by.retry_after_s))
+            elif verdict == "degrade":
+                answers.append(downgrade(by, worst, room_nano))
             else:
-                answers.append(await self._refusal(intent, worst, budget_id, room_nano))
+                answers.append(_refusal(by, intent, worst, room_nano))
         return answers
 
     async def _verdicts(self, intents: Sequence[Intent], now: datetime) -> list[_Row]:
@@ -192,6 +208,7 @@ class PostgresLedger:
                 "tag": intent.caller.tag,
                 "route": intent.route,
                 "worst_nano": intent.worst_case_nano,
+                "is_degraded": intent.is_degraded,
                 "ttl_s": intent.ttl_s,
             }
             for intent in intents
@@ -204,19 +221,14 @@ class PostgresLedger:
             await self._execute(_OPEN_WINDOWS, (sorted(row[3] for row in rows), now))
         raise LedgerUnavailable("Budgets changed while the request was admitted.", retry_after_s=1)
 
-    async def _refusal(
-        self, intent: Intent, needed_nano: int, budget_id: int, room_nano: int
-    ) -> EngineError:
+    async def _named(self, budget_id: int) -> RefusedBy | LedgerUnavailable:
         try:
             rows = await self._execute(BUDGET_SQL, (self._now(), budget_id))
         except LedgerUnavailable as error:
             return error
         if not rows:
             return LedgerUnavailable("Budgets changed while the request was admitted.")
-        by = RefusedBy(*rows[0])
-        if intent.worst_case_nano is None:
-            return unpriced(by, intent)
-        return budget_exceeded(by, needed_nano, room_nano)
+        return RefusedBy(*rows[0])
 
     async def _write_settlements(self, batch: Sequence[Settlement]) -> None:
         entries = [entry for settlement in batch for entry in settlement.entries]
@@ -255,6 +267,12 @@ class PostgresLedger:
             raise _NotSent(_UNREACHABLE, retry_after_s=5) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise LedgerUnavailable(_UNREACHABLE, retry_after_s=5) from error
+
+
+def _refusal(by: RefusedBy, intent: Intent, needed_nano: int, room_nano: int) -> EngineError:
+    if intent.worst_case_nano is None:
+        return unpriced(by, intent)
+    return budget_exceeded(by, needed_nano, room_nano)
 
 
 def _json(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from providers.engine.errors import BudgetExceeded, Unpriced
+from providers.engine.ports import Downgrade
 from providers.ledger.money import usd
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ ADJECTIVES = {"day": "daily", "week": "weekly", "month": "monthly", "total": "to
 BUDGET_SQL = """
 SELECT b.scope, b.period, b.time_zone, b.limit_nano,
     coalesce(t.name, u.email, k.prefix, nullif(b.tag, '')) AS owner,
-    ledger_window_end(b.period, b.time_zone, %s) AS resets_at
+    ledger_window_end(b.period, b.time_zone, b.starts_on, %s) AS resets_at, b.degrade_to
 FROM providers_budget b
 LEFT JOIN providers_team t ON t.id = b.team_id
 LEFT JOIN providers_user u ON u.id = b.user_id
@@ -30,7 +31,10 @@ WHERE b.id = %s
 
 @dataclass(frozen=True, slots=True)
 class RefusedBy:
-    """The budget that said no. `resets_at` None: never by itself."""
+    """The budget that said no. `resets_at` None: never by itself.
+
+    `degrade_to` not empty: it only said that this cheaper route shall answer.
+    """
 
     scope: str
     period: str
@@ -38,6 +42,7 @@ class RefusedBy:
     limit_nano: int
     owner: str | None
     resets_at: datetime | None
+    degrade_to: str = ""
 
     @property
     def name(self) -> str:
@@ -65,6 +70,12 @@ def budget_exceeded(by: RefusedBy, needed_nano: int, room_nano: int) -> BudgetEx
         budget=by.name,
         resets_at=by.resets_at,
     )
+
+
+def downgrade(by: RefusedBy, needed_nano: int, room_nano: int) -> Downgrade:
+    left = f"has {usd(room_nano)} left of {usd(by.limit_nano)}" if room_nano > 0 else "is used up"
+    need = f" and this request can cost up to {usd(needed_nano)}" if room_nano > 0 else ""
+    return Downgrade(by.name, by.degrade_to, f"The {by.name} {left}{need}", by.resets_at)
 
 
 def unpriced(by: RefusedBy, intent: Intent) -> Unpriced:

@@ -1,5 +1,6 @@
 """Tables by subject."""
 
+from providers.models.alerts import AlertMessage, BudgetAlert, Channel
 from providers.models.audit import AuditEntry
 from providers.models.cache import CachedAnswer, CachePurge, KeptReply
 from providers.models.catalog import Deployment, Price, PriceVersion, Provider, Route, RouteTarget
@@ -25,17 +26,29 @@ from providers.models.people import (
 )
 from providers.models.policies import FilterMode, TeamPolicy
 from providers.models.processes import RunningProcess
-from providers.models.spending import Budget, BudgetWindow, Entry, Period, Reservation, Scope
+from providers.models.spending import (
+    THRESHOLDS,
+    Budget,
+    BudgetWindow,
+    Entry,
+    Period,
+    Reservation,
+    Scope,
+)
 from providers.models.tools import Tool, ToolKind, ToolRow
 
 __all__ = [
+    "THRESHOLDS",
+    "AlertMessage",
     "AuditEntry",
     "BreakerChange",
     "BreakerOrder",
     "Budget",
+    "BudgetAlert",
     "BudgetWindow",
     "CachePurge",
     "CachedAnswer",
+    "Channel",
     "Credential",
     "CredentialUse",
     "Deployment",

@@ -33,10 +33,19 @@ class Period(models.TextChoices):
     TOTAL = "total", "Total"
 
 
+THRESHOLDS = (50, 80, 100)
+
+
+def default_thresholds() -> list[int]:
+    return list(THRESHOLDS)
+
+
 class Budget(models.Model):
     """Dollars that a scope may spend in a window; exactly the scope's own column is set.
 
-    Windows are a pure function of (period, time zone, now). Hard budgets refuse, soft ones warn.
+    Windows are a pure function of (period, time zone, start day, now). At the limit a hard budget
+    refuses, one with a route in `degrade_to` has that cheaper route answer, a soft one only warns.
+    `thresholds` are percents of the limit that are told, each once in a window.
     """
 
     scope = models.CharField(max_length=8, choices=Scope)
@@ -49,7 +58,12 @@ class Budget(models.Model):
     limit_nano = models.BigIntegerField()
     period = models.CharField(max_length=8, choices=Period, default=Period.MONTH)
     time_zone = models.CharField(max_length=64, default="UTC")
+    starts_on = models.PositiveSmallIntegerField(default=1, db_default=1)
     is_hard = models.BooleanField(default=True)
+    degrade_to = models.CharField(max_length=120, blank=True, default="", db_default="")
+    thresholds = ArrayField(
+        models.PositiveSmallIntegerField(), default=default_thresholds, db_default=[50, 80, 100]
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -71,6 +85,10 @@ class Budget(models.Model):
                     | (models.Q(scope="tag", team=None, user=None, key=None) & ~models.Q(tag=""))
                 ),
                 name="budget_names_its_scope",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_hard=False) | models.Q(degrade_to=""),
+                name="one_way_at_the_limit",
             ),
         ]
 

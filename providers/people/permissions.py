@@ -160,6 +160,7 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:budget_new": C.MANAGE_BUDGETS,
     "providers:budget": C.MANAGE_BUDGETS,
     "providers:budget_remove": C.MANAGE_BUDGETS,
+    "providers:budget_alert_put_away": C.SEE_BUDGETS,
     "providers:tools": C.MANAGE_TEAM_TOOLS,
     "providers:tool_new_https": C.MANAGE_TOOLS,
     "providers:tool_new_mock": C.MANAGE_TOOLS,

@@ -15,7 +15,7 @@ from providers import gateway
 from providers.engine.call import Caller, Source
 from providers.engine.errors import NotAllowed
 from providers.engine.request import Caching, CompletionRequest
-from providers.headers import of_hit, of_level
+from providers.headers import of_budget, of_hit, of_level
 from providers.people.permissions import Capability
 from providers.rest.answered import AnswerOut, Gathered, ToolOut, ToolsOut, body
 from providers.rest.asked import AnswerIn
@@ -87,6 +87,7 @@ async def _whole(wanted: CompletionRequest, caller: Caller) -> gateway.Reply:
             gathered.add(event)
     told = AnswerOut.model_validate(body(gathered, opened))
     headers = of_level(opened.call.worst_level) | of_hit(opened.hit)
+    headers |= of_budget(opened.call.cheaper_route)
     encoded = tuple((name.encode(), value.encode()) for name, value in headers.items())
     return gateway.Reply(told.model_dump_json().encode(), encoded)
 

@@ -17,7 +17,7 @@ from providers.engine.events_v1 import Record, Scribe, ndjson, records, sse
 from providers.engine.preceded import Preceded
 from providers.engine.request import CompletionRequest
 from providers.event_stream import PING, EventStreamResponse, beating
-from providers.headers import of_hit, of_level
+from providers.headers import of_budget, of_hit, of_level
 from providers.tracing import trace_of
 
 log = get_logger(__name__)
@@ -92,4 +92,6 @@ class Streamed:
     def _headers(self) -> dict[str, str]:
         if self._answer is None:
             return {}
-        return of_level(self._answer.call.worst_level) | of_hit(self._answer.hit)
+        call = self._answer.call
+        told = of_level(call.worst_level) | of_hit(self._answer.hit)
+        return told | of_budget(call.cheaper_route)

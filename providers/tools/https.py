@@ -37,7 +37,7 @@ class HttpsCall:
         headers = {"content-type": "application/json", "accept": "application/json, text/*"}
         if self.sealed is not None:
             headers[self.header.lower()] = secret.opened(self.tool_id, self.sealed)
-        origin, path = _parts(self.url)
+        origin, path = parts(self.url)
         place = Deployment(
             id=0,
             provider=self.name,
@@ -60,7 +60,8 @@ class HttpsCall:
         return said.decode(errors="replace")
 
 
-def _parts(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{parts.scheme}://{parts.netloc}", f"{parts.path or '/'}{query}"
+def parts(url: str) -> tuple[str, str]:
+    """Split it into where it leads and what is asked there."""
+    found = urlsplit(url)
+    query = f"?{found.query}" if found.query else ""
+    return f"{found.scheme}://{found.netloc}", f"{found.path or '/'}{query}"

@@ -10,6 +10,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from providers import gateway
+from providers.alerts import shown
+from providers.alerts.words import Alert
 from providers.health import pulse
 from providers.health.board import Verdict
 from providers.models import Team, User
@@ -34,8 +36,8 @@ class Shell:
     """`team` None: signed out, or a person without a team. `nav` holds only what they may open.
 
     `verdict` is what is known of the system's health without asking; None: not yet.
-    `told` is the banner under the bar. `counts_alone`: Redis is away, and who sees health should
-    know what that means.
+    `told` is the banner under the bar, `alerts` are notices of budgets.
+    `counts_alone`: Redis is away, and who sees health should know what that means.
     """
 
     nav: list[NavItem] = field(default_factory=list)
@@ -46,6 +48,7 @@ class Shell:
     may_see_health: bool = False
     counts_alone: bool = False
     told: Told = field(default_factory=Told)
+    alerts: list[Alert] = field(default_factory=list)
     themes: tuple[str, ...] = THEMES
 
 
@@ -76,6 +79,7 @@ def context(request: HttpRequest) -> dict[str, Shell]:
             verdict=known.verdict_for(team_id, now) if known else None,
             may_see_health=may_see_health,
             told=told_to(standing, known, now),
+            alerts=shown.shown_to(standing, now),
             counts_alone=may_see_health and gateway.sharing() is gateway.Sharing.AWAY,
         )
     }

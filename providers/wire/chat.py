@@ -16,7 +16,7 @@ from providers.engine.errors import EngineError
 from providers.engine.events import Event
 from providers.engine.request import CompletionRequest
 from providers.engine.usage import dollars
-from providers.headers import CACHE, caching, of_hit, of_level
+from providers.headers import CACHE, caching, of_budget, of_hit, of_level
 from providers.wire.chat_answer import DONE, Chunks, Gathered, sse, usage_body
 from providers.wire.chat_request import ChatRequest, parse
 from providers.wire.errors import STOPPING, internal_body, limit_headers, openai_body
@@ -135,5 +135,6 @@ def _answer_headers(answer: Answer) -> Headers:
         (b"x-gai-receipt", path_of(answer.call.id)),
         *limit_headers(answer.call.remaining),
         *encoded(of_level(answer.call.worst_level)),
+        *encoded(of_budget(answer.call.cheaper_route)),
         *encoded(of_hit(answer.hit)),
     ]

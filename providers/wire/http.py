@@ -22,7 +22,7 @@ _EXPOSED = (
     b"x-request-id, x-should-retry, retry-after, idempotent-replayed, "
     b"x-gai-provider, x-gai-deployment, "
     b"x-gai-attempts, x-gai-fallback, x-gai-cost-usd, x-gai-receipt, "
-    b"x-gai-cache, x-gai-degradation, "
+    b"x-gai-cache, x-gai-degradation, x-gai-budget, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )

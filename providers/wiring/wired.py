@@ -20,7 +20,7 @@ from providers.engine.pipeline import Engine
 from providers.engine.policy import NONE as NO_POLICY
 from providers.engine.policy import Policy
 from providers.engine.ports import Adapter, BreakerChange
-from providers.engine.routes import Deployment
+from providers.engine.routes import Deployment, Route
 from providers.engine.upstream import Upstream
 from providers.health.live import Live
 from providers.health.watch import Watch
@@ -181,6 +181,9 @@ class Wired:
 
     def policy_of(self, team_id: int | None) -> Policy:
         return NO_POLICY if team_id is None else self.policies.get(team_id, NO_POLICY)
+
+    def route_named(self, name: str) -> Route | None:
+        return self.catalog.routes.get(name)
 
     def _redis_is_away(self) -> bool:
         return self.shared is not None and self.shared.sharing is Sharing.AWAY

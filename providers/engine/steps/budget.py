@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
+from providers.engine import cheaper
 from providers.engine.bounds import may_hold_audio, search_bound
 from providers.engine.call import Attempt, AttemptRecord, Call, Stream, output_bound
-from providers.engine.ports import Intent, Ledger, Open, Reservation
-from providers.engine.routes import Deployment
+from providers.engine.ports import Downgrade, Intent, Ledger, Open, Reservation
+from providers.engine.routes import Deployment, Route
 
 T = TypeVar("T")
 
@@ -34,17 +35,34 @@ class Budget:
     """Stands above fallback: one durable hold for a call, settled once however the call ends.
 
     `ttl_s`: after that time a hold that nobody settled is resolved by the ledger's rule.
+    `find_route` knows the cheaper routes of budgets by name, and may be replaced.
     """
 
     ledger: Ledger
     input_bound: InputBound
     ttl_s: float = 900.0
+    find_route: Callable[[str], Route | None] = lambda _: None
     _holds: dict[UUID, _Hold] = field(default_factory=dict[UUID, _Hold])
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
 
     @asynccontextmanager
     async def open(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
-        reservation = await self.ledger.reserve(self._intent(call))
+        async with self._held(call, await self._reserve(call), open_next) as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def open_texts(self, call: Call, open_next: Open[Call]) -> AsyncGenerator[Stream]:
+        """Hold for texts that become vectors: those of a cheaper model would not fit the others."""
+        found = await self.ledger.reserve(self._intent(call))
+        if isinstance(found, Downgrade):
+            raise cheaper.refused(found, "would give vectors that fit no others")
+        async with self._held(call, found, open_next) as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def _held(
+        self, call: Call, reservation: Reservation, open_next: Open[Call]
+    ) -> AsyncGenerator[Stream]:
         # Between the hold and this line nothing may wait: a cancelled wait would leak it.
         try:
             self._holds[call.id] = _Hold(reservation, reservation.intent.worst_case_nano)
@@ -53,6 +71,15 @@ class Budget:
         finally:
             # A caller who hangs up still pays for what was streamed.
             await self._settle(self._holds.pop(call.id), call)
+
+    async def _reserve(self, call: Call) -> Reservation:
+        found = await self.ledger.reserve(self._intent(call))
+        if isinstance(found, Downgrade):
+            cheaper.take(call, found, self.find_route(found.route))
+            found = await self.ledger.reserve(self._intent(call))
+        if isinstance(found, Downgrade):
+            raise cheaper.refused(found, "is not cheap enough")
+        return found
 
     def open_attempt(
         self, attempt: Attempt, open_next: Open[Attempt]
@@ -123,6 +150,7 @@ class Budget:
             route=call.route.name,
             worst_case_nano=self.worst_case(call),
             ttl_s=self.ttl_s,
+            is_degraded=bool(call.cheaper_route),
         )
 
     def _worst_case(self, call: Call, deployment: Deployment) -> int | None:

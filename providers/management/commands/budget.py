@@ -14,6 +14,8 @@ from providers.ledger import balances, budgets
 from providers.ledger.balances import Balance
 from providers.ledger.money import to_decimal, usd
 
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
 
 class Command(BaseCommand):
     help = "Set what the organisation, a team, a user, a key or a tag may spend. Safe to repeat."
@@ -34,7 +36,16 @@ class Command(BaseCommand):
         force.add_argument(
             "--soft", dest="is_hard", action="store_false", help="count, never refuse"
         )
+        force.add_argument(
+            "--degrade-to", metavar="ROUTE", default="", help="a cheaper route answers at the limit"
+        )
         one.set_defaults(is_hard=True)
+        one.add_argument(
+            "--starts-on", metavar="DAY", help="monday to sunday of a week, 1 to 28 of a month"
+        )
+        one.add_argument(
+            "--thresholds", metavar="PERCENT,...", help="told once a period; default 50,80,100"
+        )
         one.add_argument("--json", action="store_true", help="answer as JSON")
 
     def handle(self, *, scope: str, limit: str, **options: Any) -> None:
@@ -43,8 +54,8 @@ class Command(BaseCommand):
                 scope=budgets.parse_scope(scope),
                 limit_usd=_dollars(limit),
                 period=options["period"],
-                is_hard=options["is_hard"],
-                time_zone=options["time_zone"],
+                is_hard=options["is_hard"] and not options["degrade_to"],
+                policy=_policy(options),
             )
         except budgets.InvalidBudget as fault:
             argument = fault.field.replace("_", "-")
@@ -62,6 +73,34 @@ def _dollars(text: str) -> Decimal:
         ) from None
 
 
+def _policy(options: dict[str, Any]) -> budgets.Policy:
+    return budgets.Policy(
+        degrade_to=options["degrade_to"],
+        time_zone=options["time_zone"],
+        starts_on=_start_day(options["starts_on"]),
+        thresholds=_percents(options["thresholds"]),
+    )
+
+
+def _start_day(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text.lower() in _WEEKDAYS:
+        return _WEEKDAYS.index(text.lower()) + 1
+    if not text.isdecimal():
+        raise budgets.InvalidBudget("starts_on", f"'{text}' is not a day such as monday or 15.")
+    return int(text)
+
+
+def _percents(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    words = [word.strip().removesuffix("%") for word in text.split(",") if word.strip()]
+    if not all(word.isdecimal() for word in words):
+        raise budgets.InvalidBudget("thresholds", f"'{text}' is not like 50,80,100.")
+    return tuple(int(word) for word in words)
+
+
 def _as_json(balance: Balance) -> str:
     facts = asdict(balance)
     for name in ("limit", "spent", "held"):
@@ -71,6 +110,8 @@ def _as_json(balance: Balance) -> str:
 
 def _in_words(balance: Balance) -> str:
     kind = "hard limit" if balance.is_hard else "soft limit"
+    if balance.degrade_to:
+        kind = f"then {balance.degrade_to} answers"
     resets = (
         f"resets {balance.resets_at:%Y-%m-%d %H:%M} UTC" if balance.resets_at else "never resets"
     )

@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import openai
+from django.db import connection
 
 from providers.engine.usage import NANO_PER_USD
+from providers.ledger import budgets
 from tests.journeys.gateway.world import World, eventually
 
 CALLERS, FIT = 64, 10
@@ -40,6 +42,31 @@ def worst_case_nano(world: World, route: str) -> int:
     world.upstream.release()
     alone.join()
     return int(row[0])
+
+
+def test_at_its_limit_a_degrading_budget_has_the_cheaper_route_answer_and_says_so(
+    world: World,
+) -> None:
+    dear, small = world.route("fox", max_output=100_000), world.route("fox", max_output=10)
+    budgets.set_budget(
+        scope=budgets.parse_scope(f"key:{world.key.prefix}"),
+        limit_usd=Decimal("0.01"),
+        period="total",
+        is_hard=False,
+        policy=budgets.Policy(degrade_to=small),
+    )
+    connection.close()
+    answer = world.post({"model": dear, "messages": HI})
+    assert answer.status_code == 200
+    assert answer.headers["x-gai-budget"] == f"degraded; route={small}"
+    assert answer.headers["x-gai-fallback"] == "false"
+    assert "x-gai-budget" not in world.post({"model": small, "messages": HI}).headers
+    held = world.books.execute(
+        "SELECT max(held_nano) FROM providers_reservation WHERE key_id = %s AND route = %s",
+        [world.key.pk, dear],
+    ).fetchone()
+    assert held is not None
+    assert held[0] < 10**7
 
 
 def test_of_64_at_once_exactly_the_10_that_fit_are_admitted(world: World) -> None:

@@ -4,14 +4,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from providers.engine.call import Caller, Source
 from providers.engine.errors import BudgetExceeded
@@ -131,51 +127,6 @@ def test_the_check_command_tells_by_its_exit_code(books: Books) -> None:
     books.own.execute("UPDATE providers_budgetwindow SET spent_nano = 1")
     with pytest.raises(SystemExit):
         command("ledger", "check", "--json")
-
-
-EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
-ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Adelaide"]
-
-
-def test_windows_are_what_an_independent_calculation_says(books: Books) -> None:
-    @settings(max_examples=100, deadline=None, database=None)
-    @given(
-        st.sampled_from(["day", "week", "month"]),
-        st.sampled_from(ZONES),
-        st.integers(0, 4 * 365 * 86400).map(lambda s: EPOCH + timedelta(seconds=s)),
-    )
-    def compare(period: str, zone: str, at: datetime) -> None:
-        (found,) = books.all(
-            "SELECT ledger_window_start(%s, %s, %s), ledger_window_end(%s, %s, %s)",
-            *[period, zone, at] * 2,
-        )
-        assert found == _window(period, ZoneInfo(zone), at)
-        assert found[0] <= at < found[1]
-
-    compare()
-
-
-def test_midnight_that_comes_twice_begins_the_day_the_first_time(books: Books) -> None:
-    """Havana, 2 November 2025: at 1:00 clocks go back to 0:00."""
-    starts = books.one("SELECT ledger_window_start('day', 'America/Havana', '2025-11-02 04:30Z')")
-    assert starts == datetime(2025, 11, 2, 4, tzinfo=UTC)
-
-
-def _window(period: str, zone: ZoneInfo, at: datetime) -> tuple[datetime, datetime]:
-    day = at.astimezone(zone).date()
-    if period == "week":
-        day -= timedelta(days=day.weekday())
-    if period == "month":
-        day = day.replace(day=1)
-    lengths = {"day": timedelta(1), "week": timedelta(7), "month": timedelta(31)}
-    after = day + lengths[period]
-    if period == "month":
-        after = after.replace(day=1)
-    return _midnight(day, zone), _midnight(after, zone)
-
-
-def _midnight(day: Any, zone: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def _set(scope: str, limit: int) -> None:

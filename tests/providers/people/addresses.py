@@ -15,6 +15,8 @@ from providers import catalog, credentials
 from providers.ledger.budgets import parse_scope, set_budget
 from providers.models import (
     Budget,
+    BudgetAlert,
+    BudgetWindow,
     Credential,
     Reservation,
     Route,
@@ -72,8 +74,15 @@ def a_credential(team: Team, user: User) -> Credential:
     return credentials.add(provider, "sk-own", credentials.Holder(user=user))
 
 
+def an_alert(team: Team) -> BudgetAlert:
+    window = BudgetWindow.objects.get(budget=a_budget(team))
+    facts = {"spent_nano": 1, "limit_nano": 1}
+    return BudgetAlert.objects.get_or_create(window=window, threshold=50, defaults=facts)[0]
+
+
 SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "token": lambda _world, _team, _user: "no-such-token",
+    "alert_id": lambda _world, team, _user: an_alert(team).pk,
     "key_id": lambda _world, team, user: a_key(team, user).pk,
     "credential_id": lambda _world, team, user: a_credential(team, user).pk,
     "provider_id": lambda _world, _team, _user: a_route().targets.get().deployment.provider_id,

@@ -181,7 +181,7 @@ def test_the_page_asks_a_fixed_number_of_questions(
     for _ in range(5):
         spent.entry(user=spread.cleo, team=spread.billing, model="x/y")
     # session, user, memberships, teams; zone, sums, settling, names, dearest requests
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get(URL)
 
 
