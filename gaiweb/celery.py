@@ -22,6 +22,7 @@ BEAT: dict[str, float] = {
     "providers.tasks.send_alerts": 30.0,
     "providers.tasks.end_overlaps": 60.0,
     "providers.tasks.sweep_cache": 300.0,
+    "providers.tasks.fold_days": 900.0,
     "conversations.tasks.sweep": 3600.0,
     "providers.tasks.sweep_health": 3600.0,
     "providers.tasks.remind_of_old_keys": 86_400.0,

@@ -17,7 +17,7 @@ from providers.answer_cache import purges
 from providers.credentials import rotation
 from providers.engine.errors import EngineError
 from providers.health import history, probe
-from providers.ledger import recovery
+from providers.ledger import recovery, sums
 from providers.models import AlertMessage, Channel
 
 log = get_logger(__name__)
@@ -32,6 +32,12 @@ def expire_reservations() -> int:
     expired = recovery.expire(timezone.now())
     metrics.reservations_stale.set(expired)
     return expired
+
+
+@shared_task(ignore_result=True)
+def fold_days() -> int:
+    """Sum the days that are over, so that reports of months are quick; answers how many."""
+    return sums.fold_days(timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
+from providers.ledger import sums
 from providers.ledger.money import usd
 from providers.ledger.refusals import budget_name
 
@@ -56,7 +57,10 @@ class CheckResult:
 
 
 def run(now: datetime | None = None) -> CheckResult:
-    """Compare every window with its entries and holds; a hold may outlive its deadline by GRACE."""
+    """Compare windows with entries and holds, and the reports' sums with the entries.
+
+    A hold may outlive its deadline by GRACE.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_WINDOWS)
         windows = cursor.fetchall()
@@ -72,6 +76,7 @@ def run(now: datetime | None = None) -> CheckResult:
         )
     if stray:
         differences.append(f"{stray} entries belong to no settled reservation.")
+    differences += sums.differences()
     return CheckResult(len(windows), open_holds, tuple(differences))
 
 

@@ -35,6 +35,7 @@ from providers.models.spending import (
     Reservation,
     Scope,
 )
+from providers.models.sums import SpendDay, SpendFold, SpendGroup, SpendQuarter
 from providers.models.tools import Tool, ToolKind, ToolRow
 
 __all__ = [
@@ -74,6 +75,10 @@ __all__ = [
     "RunningProcess",
     "Scope",
     "SetupLink",
+    "SpendDay",
+    "SpendFold",
+    "SpendGroup",
+    "SpendQuarter",
     "Team",
     "TeamPolicy",
     "TeamRole",

@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from providers.engine.usage import dollars
-from providers.ledger import check, corrections, recompute
+from providers.ledger import check, corrections, recompute, sums
 from providers.ledger.corrections import CannotCorrect
 from providers.ledger.money import usd
 from providers.ledger.recompute import COUNTS, Recomputed, Verdict
@@ -27,7 +28,13 @@ class Command(ScriptCommand):
 
     def add_actions(self, actions: Any) -> None:
         self.action(
-            actions, "check", "compare every window with its rows; exit code 1: they differ"
+            actions,
+            "check",
+            "compare every window and every sum of the reports with its rows;"
+            f" exit code {DIFFERENT}: they differ",
+        )
+        self.action(
+            actions, "sum", "make the sums of the reports anew from the entries; requests wait"
         )
         again = self.action(
             actions,
@@ -44,7 +51,12 @@ class Command(ScriptCommand):
         right.add_argument("--reason", required=True, help="why, such as an invoice's line")
 
     def handle(self, **options: Any) -> None:
-        verbs = {"check": self._check, "recompute": self._recompute, "correct": self._correct}
+        verbs = {
+            "check": self._check,
+            "sum": self._sum,
+            "recompute": self._recompute,
+            "correct": self._correct,
+        }
         verbs[options["action"]](options)
 
     def _check(self, options: Mapping[str, Any]) -> None:
@@ -52,6 +64,10 @@ class Command(ScriptCommand):
         self.answer(options, {"is_clean": result.is_clean, **asdict(result)}, _in_words(result))
         if not result.is_clean:
             raise SystemExit(DIFFERENT)
+
+    def _sum(self, options: Mapping[str, Any]) -> None:
+        made = sums.rebuild(timezone.now())
+        self.answer(options, {"sums": made}, f"Summed anew: {made} sums of quarter hours.")
 
     def _recompute(self, options: Mapping[str, Any]) -> None:
         request_id = _read_id(options["id"])

@@ -196,7 +196,8 @@ def test_entries_add_up_to_the_counters_after_any_settlements_expiries_and_corre
     def adds_up(story: list[tuple[str, int, int | None, bool]]) -> None:
         books.own.execute(
             "DELETE FROM providers_budgetwindow; DELETE FROM providers_reservation;"
-            " DELETE FROM providers_entry"
+            " DELETE FROM providers_entry; DELETE FROM providers_spendquarter;"
+            " DELETE FROM providers_spendday"
         )
         asyncio.run(play(story))
 

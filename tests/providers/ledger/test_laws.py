@@ -82,7 +82,10 @@ def test_any_mix_of_calls_stays_within_every_hard_budget(
     @given(CALLS)
     def holds(calls: list[tuple[int, int, float, str]]) -> None:
         books.own.execute("UPDATE providers_budgetwindow SET spent_nano = 0, opening_nano = 0")
-        books.own.execute("DELETE FROM providers_reservation; DELETE FROM providers_entry")
+        books.own.execute(
+            "DELETE FROM providers_reservation; DELETE FROM providers_entry;"
+            " DELETE FROM providers_spendquarter; DELETE FROM providers_spendday"
+        )
         asyncio.run(play(calls))
 
     async def play(calls: list[tuple[int, int, float, str]]) -> None:
