@@ -9,8 +9,8 @@ from datetime import datetime
 import orjson
 from django.db.models import QuerySet
 
+from providers.downloads import csv_text
 from providers.models import AuditEntry
-from providers.reports.csv_text import csv_text
 
 COLUMNS = ("id", "time", "who", "what", "target", "before", "after", "why")
 _PIECE = 1000

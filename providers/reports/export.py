@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db import connection
 
+from providers.downloads import csv_text
 from providers.engine.usage import NANO_PER_USD
-from providers.reports.csv_text import csv_text
 from providers.reports.spending import IN_SPAN, VISIBLE, Span, Viewer, arguments_of
 
 COLUMNS = (

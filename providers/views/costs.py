@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from providers.downloads import download
 from providers.people.permissions import Capability
 from providers.people.standing import Standing, standing_of
 from providers.reports import export, periods, spending
@@ -19,7 +20,6 @@ from providers.reports.dearest import Dear, dearest
 from providers.reports.periods import Period, PeriodError
 from providers.reports.spending import Group, GroupSpend, Spending, Viewer
 from providers.reports.viewers import viewer_of
-from providers.views.csv_response import csv_response
 
 ROWS = 100
 
@@ -88,7 +88,7 @@ def costs_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     except PeriodError as fault:
         return HttpResponse(str(fault), status=422, content_type="text/plain; charset=utf-8")
     name = f"costs-{period.span.first}-to-{period.span.last}.csv"
-    return csv_response(export.csv_pieces(period.span, viewer_of(standing_of(request))), name)
+    return download(export.csv_pieces(period.span, viewer_of(standing_of(request))), name)
 
 
 def _page(standing: Standing, query: QueryDict) -> CostPage:

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_safe
 from providers import audit
 from providers.audit import log
 from providers.audit.log import Wanted
+from providers.downloads import download
 from providers.models import AuditEntry
 from providers.reports.periods import reporting_zone
-from providers.views.csv_response import csv_response
 from providers.views.forms import PageForm
 from providers.views.settings.sections import show
 
@@ -112,7 +112,7 @@ def audit_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         words = form.errors.as_text()
         return HttpResponse(words, status=422, content_type="text/plain; charset=utf-8")
     name = f"audit-{timezone.now():%Y-%m-%d}.csv"
-    return csv_response(log.csv_pieces(form.wanted), name)
+    return download(log.csv_pieces(form.wanted), name)
 
 
 @require_safe
