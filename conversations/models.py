@@ -1,4 +1,4 @@
-"""Conversations as trees of messages, and the runs that grow them."""
+"""Conversations as trees of messages, the runs that grow them, and batches of prompts."""
 
 from __future__ import annotations
 
@@ -164,3 +164,104 @@ class RunEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}#{self.seq} {self.kind}"
+
+
+class BatchState(models.TextChoices):
+    DRAFT = "draft", "Not started"
+    RUNNING = "running", "Running"
+    PAUSED = "paused", "Paused"
+    CANCELLED = "cancelled", "Cancelled"
+    DONE = "done", "Done"
+
+
+class BatchJob(models.Model):
+    """Many prompts of one person, each asked by whichever worker is free.
+
+    `tag` is that of its requests, empty: none. `worst_nano` is what one answer to each may cost at
+    most, by the prices when it was made; None: a model has no price. `reason`: why it is paused, in
+    words.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey("providers.Team", on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=120)
+    route = models.CharField(max_length=120)
+    system_prompt = models.TextField(blank=True)
+    temperature = models.FloatField(null=True)
+    max_output_tokens = models.PositiveIntegerField(null=True)
+    tag = models.CharField(max_length=64, blank=True)
+    worst_nano = models.BigIntegerField(null=True)
+    state = models.CharField(max_length=16, choices=BatchState, default=BatchState.DRAFT)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["user", "team", "-id"]),
+            models.Index(
+                fields=["id"], condition=models.Q(state="running"), name="running_batches"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ItemState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    ASKED = "asked", "Being answered"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class BatchItem(models.Model):
+    """One prompt of a batch and its answer. `number` counts from 1, `key` is its line's own id.
+
+    `due_at`: of a waiting one, not to be asked before; of one being answered, the end of its
+    lease: whose worker has not renewed it by then is dead, and another one asks again.
+    `tries` counts each asking for good: try n goes out under the id `step_id(id, n)`, so that a
+    receipt of `id` has all of them. `faults` counts those that ended in nothing since the batch was
+    started or the item retried, and `lost` those whose worker died, for good. `error` has `code`
+    and `message`; of a waiting one it is the last.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    batch = models.ForeignKey(BatchJob, on_delete=models.CASCADE, related_name="items")
+    number = models.PositiveIntegerField()
+    key = models.CharField(max_length=200, blank=True)
+    system_prompt = models.TextField(blank=True)
+    prompt = models.TextField()
+    state = models.CharField(max_length=16, choices=ItemState, default=ItemState.WAITING)
+    due_at = models.DateTimeField(default=timezone.now)
+    tries = models.PositiveSmallIntegerField(default=0)
+    faults = models.PositiveSmallIntegerField(default=0)
+    lost = models.PositiveSmallIntegerField(default=0)
+    text = models.TextField(blank=True)
+    answered_by = models.CharField(max_length=280, blank=True)
+    finish_reason = models.CharField(max_length=20, blank=True)
+    notices = models.JSONField(default=list, blank=True)
+    error = models.JSONField(null=True)
+    input_tokens = models.PositiveIntegerField(null=True)
+    output_tokens = models.PositiveIntegerField(null=True)
+    cost_nano = models.BigIntegerField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["batch", "number"], name="one_item_a_number"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["batch", "state"]),
+            models.Index(
+                fields=["batch", "number"],
+                condition=models.Q(state__in=["waiting", "asked"]),
+                name="open_batch_items",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id}#{self.number}"

@@ -15,7 +15,9 @@ _SENT_AT = "gaiweb_sent_at"
 
 # Work that must not be lost is a row in Postgres; a task that comes late is only a bell.
 BEAT: dict[str, float] = {
+    "conversations.tasks.work_batches": 5.0,
     "conversations.tasks.reap_runs": 15.0,
+    "conversations.tasks.price_batches": 60.0,
     "providers.tasks.expire_reservations": 30.0,
     "providers.tasks.probe_deployments": 60.0,
     "providers.tasks.tell_of_budgets": 60.0,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -19,7 +20,12 @@ from providers.catalog.snapshot import RouteInfo
 from providers.credentials import Checked
 from providers.engine.call import Answer, Caller, Embedding, Source
 from providers.engine.embedding import EmbeddingRequest
-from providers.engine.errors import LedgerUnavailable, UnknownModel, UpstreamError
+from providers.engine.errors import (
+    InvalidRequest,
+    LedgerUnavailable,
+    UnknownModel,
+    UpstreamError,
+)
 from providers.engine.policy import NONE as NO_POLICY
 from providers.engine.policy import Policy
 from providers.engine.ports import BreakerState
@@ -37,6 +43,7 @@ __all__ = [
     "Reply",
     "RouteInfo",
     "Sharing",
+    "Worst",
     "answer_once",
     "breakers",
     "check_key",
@@ -59,9 +66,21 @@ __all__ = [
     "tools_for",
     "try_tool",
     "verify",
+    "worst_case",
 ]
 
 T = TypeVar("T")
+_TURN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """`nano`: nano-dollars, None: a model has no price. `refused` None: it can be asked."""
+
+    nano: int | None
+    refused: InvalidRequest | None = None
+
+
 log = get_logger(__name__)
 
 
@@ -112,6 +131,25 @@ async def embed(request: EmbeddingRequest, caller: Caller) -> Embedding:
             return await wired.engine.embed(request, caller, route)
     finally:
         metrics.active.dec()
+
+
+async def worst_case(requests: Sequence[CompletionRequest], caller: Caller) -> list[Worst]:
+    """Say for each, in order, what one answer may cost at most, or why nobody could answer it.
+
+    Nothing is asked or held. Raises UnknownModel, LedgerUnavailable.
+    """
+    wired = await wiring.here()
+    found: list[Worst] = []
+    for number, request in enumerate(requests, 1):
+        route = _route(wired, request.route, caller)
+        try:
+            found.append(Worst(wired.engine.worst_case(request, caller, route)))
+        except InvalidRequest as refused:
+            found.append(Worst(None, refused))
+        if number % _TURN == 0:
+            # Others share the loop, and this may be thousands.
+            await asyncio.sleep(0)
+    return found
 
 
 async def route_names(caller: Caller) -> list[RouteInfo]:

@@ -97,11 +97,11 @@ def past(request: HttpRequest) -> HttpResponse:
         raise Http404
     query = _line(request.GET.get("q", ""))
     found = history.page(
-        standing.user, standing.team, before=_uuid(request.GET.get("before")), query=query
+        standing.user, standing.team, before=uuid_of(request.GET.get("before")), query=query
     )
     context = {
         "history": found,
-        "current": _uuid(request.GET.get("current")),
+        "current": uuid_of(request.GET.get("current")),
         "query": query,
     }
     return render(request, "conversations/_history.html", context)
@@ -111,7 +111,7 @@ def past(request: HttpRequest) -> HttpResponse:
 def earlier(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Show the part of the transcript above what is on the page."""
     conversation = owned(standing_of(request), conversation_id)
-    part = history.transcript(conversation, before=_uuid(request.GET.get("before")))
+    part = history.transcript(conversation, before=uuid_of(request.GET.get("before")))
     context = {
         "bubbles": shown.bubbles_of(part, ends_thread=False),
         "earlier": part.earlier,
@@ -166,7 +166,7 @@ def _gauge(standing: Standing, conversation: Conversation | None) -> shown.Gauge
 
 
 def _just_deleted(request: HttpRequest, standing: Standing) -> Conversation | None:
-    conversation_id = _uuid(request.GET.get("deleted"))
+    conversation_id = uuid_of(request.GET.get("deleted"))
     return history.deleted_by(standing.user, conversation_id) if conversation_id else None
 
 
@@ -175,7 +175,7 @@ def _line(text: str) -> str:
     return text.replace("\x00", "").strip()
 
 
-def _uuid(text: str | None) -> UUID | None:
+def uuid_of(text: str | None) -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError:

@@ -109,6 +109,14 @@ class Prompts(Group):
     most_attachment_bytes: int = _most(15_000_000, "Bytes of one attachment, decoded.", 100_000_000)
 
 
+class Batches(Group):
+    """Batch jobs of the playground."""
+
+    parallel: int = _most(4, "Prompts of batches that a worker asks at once.", 256)
+    most_prompts: int = _most(5_000, "Prompts of one batch.", 100_000)
+    most_bytes: int = _most(5_000_000, "Bytes of a file of prompts.", 100_000_000)
+
+
 class Tracing(Group):
     """OpenTelemetry's own names where it has one; without an endpoint nothing is traced."""
 

@@ -15,6 +15,7 @@ from pydantic_settings import (
 
 from gaiweb.config import checks, names
 from gaiweb.config.groups import (
+    Batches,
     Cache,
     Callers,
     Calls,
@@ -150,6 +151,7 @@ class Config(BaseSettings):
     callers: Callers = _group("GAIWEB_", Callers(), live=True)
     cache: Cache = _group("GAIWEB_CACHE_", Cache(), live=True)
     embeddings: Embeddings = _group("GAIWEB_EMBEDDINGS_", Embeddings(), live=True)
+    batches: Batches = _group("GAIWEB_BATCH_", Batches(), live=True)
     tracing: Tracing = _group("OTEL_", Tracing())
     traced_providers: Words = _setting(
         "GAIWEB_TRACED_PROVIDERS",

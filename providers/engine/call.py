@@ -32,6 +32,7 @@ from providers.engine.usage import Usage, total
 class Source(StrEnum):
     PLAYGROUND = "playground"
     GATEWAY = "gateway"
+    BATCH = "batch"
     PROBE = "probe"
 
 

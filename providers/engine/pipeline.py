@@ -279,6 +279,14 @@ class Engine:
     def input_bound(self, call: Call, deployment: Deployment) -> int:
         return input_bytes(call.request) + self.adapters[deployment.kind].input_overhead(call)
 
+    def worst_case(self, request: CompletionRequest, caller: Caller, route: Route) -> int | None:
+        """Nano-dollars that one answer may cost at most; None: a deployment has no price.
+
+        Raises InvalidRequest for what nobody could answer.
+        """
+        self.validation.check(request, route)
+        return self.budget.worst_case(Call(request, caller, route, deadline=0.0))
+
     async def drain(self) -> None:
         """Wait for what outlives its caller, before the ledger is closed."""
         await self.batcher.drain()

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from conversations.models import Attachment, Conversation, Message, Run, RunState
+from conversations.models import Attachment, BatchJob, Conversation, Message, Run, RunState
 from providers import catalog, credentials
 from providers.ledger.budgets import parse_scope, set_budget
 from providers.models import (
@@ -69,6 +69,10 @@ def a_tool(team: Team) -> Tool:
     return Tool.objects.get_or_create(name=f"tool-{team.pk}", defaults=defaults)[0]
 
 
+def a_batch(team: Team, user: User) -> BatchJob:
+    return BatchJob.objects.get_or_create(team=team, user=user, name="Many", route="demo")[0]
+
+
 def a_credential(team: Team, user: User) -> Credential:
     provider = catalog.add_provider(name="acme", kind="openai_chat", secret="sk-of-all")
     return credentials.add(provider, "sk-own", credentials.Holder(user=user))
@@ -96,6 +100,7 @@ SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "receipt_id": lambda _world, team, user: a_receipt(team, user),
     "budget_id": lambda _world, team, _user: a_budget(team).pk,
     "conversation_id": lambda _world, team, user: a_thread(team, user).pk,
+    "batch_id": lambda _world, team, user: a_batch(team, user).pk,
     "attachment_id": lambda _world, team, user: a_picture(team, user).pk,
     "message_id": lambda _world, team, user: a_thread(team, user).messages.get().pk,
     "run_id": lambda _world, team, user: a_thread(team, user).runs.get().pk,

@@ -29,6 +29,8 @@ USES_THE_ENGINE = {
     "conversations:retry",
     "conversations:events",
     "conversations:stop",
+    "conversations:batches",
+    "conversations:batch_new",
 }
 """Who passes wakes the engine, which reads committed rows only: their journeys are elsewhere."""
 TYPED = {"conversations:run_in": {"text": "Hello", "route": "demo"}}
