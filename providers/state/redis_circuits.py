@@ -25,7 +25,7 @@ from providers.engine.ports import (
     Random,
     Resting,
 )
-from providers.state.redis_link import Away, RedisLink, Script
+from providers.state.redis_link import Away, RedisLink, Script, ended
 
 SCRIPT = Script("circuit.lua")
 INDEX = "circuits"
@@ -76,9 +76,7 @@ class RedisCircuits:
 
     async def stop(self) -> None:
         if self._reading is not None:
-            self._reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reading
+            await ended(self._reading)
 
     async def admit(self, key: CircuitKey, limits: BreakerLimits) -> Permit | Resting:
         self._limits = limits

@@ -33,6 +33,13 @@ class Script:
         self.text = Path(__file__).with_name(name).read_text()
 
 
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel it until it ends: a client in the middle of connecting may swallow that once."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=0.5)
+
+
 @dataclass(slots=True)
 class _Call:
     script: Script
@@ -79,10 +86,8 @@ class RedisLink:
     async def aclose(self) -> None:
         """Send what was written behind, then disconnect."""
         await self.flush()
-        while self._watch is not None and not self._watch.done():
-            # Said again: a client in the middle of connecting may swallow it once.
-            self._watch.cancel()
-            await asyncio.wait((self._watch,), timeout=0.5)
+        if self._watch is not None:
+            await ended(self._watch)
         with suppress(RedisError, OSError):
             await self._redis.aclose()
 

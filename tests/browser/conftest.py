@@ -18,7 +18,7 @@ expect.set_options(timeout=20_000)
 
 CHROMIUM = Path("/usr/bin/chromium")
 PASSWORD = "a long pass phrase"
-PEOPLE = 30
+PEOPLE = 80
 DEMO_ROUTES = ("demo", "demo-tools", "demo-json", "demo-reasoning")
 FAKE_MODELS = ("held", "slow", "cut", "hold")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from providers.engine.ports import BreakerLimits, BreakerWord, Draw, Lease
 from providers.engine.steps.caller_limits import Quota, Quotas
 from providers.state.redis_circuits import RedisCircuits
 from providers.state.redis_limiter import RedisLimiter
-from providers.state.redis_link import RedisLink
+from providers.state.redis_link import RedisLink, ended
 from providers.state.shared import Shared, Sharing
 from tests.fakes import (
     CALLER,
@@ -272,6 +272,19 @@ async def test_without_a_server_a_process_begins_by_itself(redis_server: RedisSe
         redis_server.start()
         await until(lambda: alone.link.is_up)
         await alone.ask()
+
+
+async def test_a_task_whose_client_swallows_the_cancel_ends_all_the_same():
+    async def deaf_once() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(deaf_once())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await ended(task)
+    assert task.cancelled()
 
 
 async def test_keys_go_away_by_themselves(
