@@ -1,7 +1,8 @@
 PYTHON ?= python3.11
 VENV = .venv
 BIN = $(VENV)/bin
-TORTURE = tests/providers/ledger/test_crowd.py tests/providers/ledger/test_restarts.py
+TORTURE = tests/providers/ledger/test_crowd.py tests/providers/ledger/test_restarts.py \
+	tests/providers/credentials/test_rekey.py
 
 .PHONY: run test torture check docs screenshots lock format
 
