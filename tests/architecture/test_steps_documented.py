@@ -26,9 +26,9 @@ def test_steps_are_composed_in_the_order_listed() -> None:
     # The loop stands between two steps and is none; validation is looked up for each call.
     call_steps.remove("loop")
     attempt_steps = re.findall(
-        r"(Structured|retry|_budget|CredentialChoice|breakers|RateLimit)\b.*\.open", source
+        r"(Structured|retry|budget|CredentialChoice|breakers|RateLimit)\b.*\.open", source
     )
-    names = {"_validate": "validation", "_budget": "budget"}
+    names = {"_validate": "validation"}
     assert [names.get(name, name) for name in call_steps] == _listed()[:6]
     assert _listed()[6:] == [
         "fallback",
@@ -43,7 +43,7 @@ def test_steps_are_composed_in_the_order_listed() -> None:
     assert attempt_steps[:6] == [
         "Structured",
         "retry",
-        "_budget",
+        "budget",
         "CredentialChoice",
         "breakers",
         "RateLimit",
