@@ -203,6 +203,10 @@ def _attempted(provider: str, model: str, status: str) -> Counter:
     return provider_requests.labels(provider, model, status)
 
 
+_LEFT = (AttemptStatus.CANCELLED, AttemptStatus.DRAINED)
+"""The caller went away, which is nobody's failure."""
+
+
 class Metrics:
     """Implements the engine's Observer; a deployment shows its worst breaker."""
 
@@ -214,7 +218,7 @@ class Metrics:
         names = (deployment.provider, deployment.model)
         children = _of(*names)
         _attempted(*names, record.status.value).inc()
-        if record.error_code is not None and record.status is not AttemptStatus.CANCELLED:
+        if record.error_code is not None and record.status not in _LEFT:
             provider_errors.labels(*names, record.error_code).inc()
         if record.duration_ms is not None:
             children.latency.observe(record.duration_ms / 1000)

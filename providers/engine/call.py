@@ -62,11 +62,14 @@ class StructuredBy(StrEnum):
 
 
 class AttemptStatus(StrEnum):
+    """`DRAINED`: the caller had gone, and the answer was read to its end all the same."""
+
     PENDING = "pending"
     OK = "ok"
     FAILED = "failed"
     CUT = "cut"
     CANCELLED = "cancelled"
+    DRAINED = "drained"
 
 
 @dataclass(slots=True)

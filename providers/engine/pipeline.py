@@ -5,6 +5,7 @@
     caller_limits    how much a key, a person and a team may ask
     degradation      ask for less, or for nothing, while the installation does badly
     cache            an exact hit of the same team is answered here and costs nothing
+    hang_up          read an answer to its end whose caller has gone, where the team wants that
     budget           hold the worst case, durably; book what it really was
     fallback         a call becomes attempts: the deployments that can take it, in order
     structured       ask for JSON in another way where a model has no schemas of its own
@@ -84,6 +85,7 @@ from providers.engine.steps.degradation import Degradation
 from providers.engine.steps.dispatch import Dispatch
 from providers.engine.steps.fallback import Fallback
 from providers.engine.steps.filters import Filters
+from providers.engine.steps.hang_up import HangUp
 from providers.engine.steps.rate_limit import RateLimit
 from providers.engine.steps.retry import Retry, RetryLimits
 from providers.engine.steps.structured import Structured
@@ -143,6 +145,7 @@ class Engine:
     cache: Cache = field(init=False)
     budget: Budget = field(init=False)
     batcher: Batcher = field(init=False)
+    hang_up: HangUp = field(init=False)
 
     def __post_init__(self) -> None:
         limiter = self.limiter or LocalLimiter(self.now)
@@ -193,6 +196,7 @@ class Engine:
             most_steps=self.most_steps,
         )
         self.filters = Filters(self.policies, self.observer.filter_found, self.phone_regions)
+        self.hang_up = HangUp(self.policies)
         call_steps: list[StepOpen[Call]] = [
             self._validate,
             self.filters.open,
@@ -200,6 +204,7 @@ class Engine:
             self.loop.open,
             self.degradation.open,
             self.cache.open,
+            self.hang_up.open,
             self.budget.open,
         ]
         open_attempt = chained(attempt_steps, dispatch.open)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
+
+from providers.engine.usage import NANO_PER_USD
 
 
 class FilterMode(StrEnum):
@@ -12,6 +15,13 @@ class FilterMode(StrEnum):
     FLAG = "flag"
     REDACT = "redact"
     BLOCK = "block"
+
+
+class AfterHangUp(StrEnum):
+    """What becomes of an answer whose caller has gone."""
+
+    ABORT = "abort"
+    DRAIN = "drain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,8 @@ class NamedPattern:
 class Policy:
     """A level applies below its score, 0..1; caps are in tokens.
 
-    `pii_detectors` empty: every detector there is.
+    `pii_detectors` empty: every detector there is. An answer that is drained is read on for
+    `drain_s` seconds at most, and while what comes costs no more than `drain_usd`.
     """
 
     simplified_below: float | None = None
@@ -50,6 +61,13 @@ class Policy:
     pii_detectors: tuple[str, ...] = ()
     pii_allow: tuple[str, ...] = ()
     pii_patterns: tuple[NamedPattern, ...] = ()
+    hang_up: AfterHangUp = AfterHangUp.ABORT
+    drain_s: int = 60
+    drain_usd: Decimal = Decimal(1)
+
+    @property
+    def drain_nano(self) -> int:
+        return int(self.drain_usd * NANO_PER_USD)
 
 
 NONE = Policy()

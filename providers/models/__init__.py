@@ -24,7 +24,7 @@ from providers.models.people import (
     TeamRole,
     User,
 )
-from providers.models.policies import FilterMode, TeamPolicy
+from providers.models.policies import AfterHangUp, FilterMode, TeamPolicy
 from providers.models.processes import RunningProcess
 from providers.models.spending import (
     THRESHOLDS,
@@ -40,6 +40,7 @@ from providers.models.tools import Tool, ToolKind, ToolRow
 
 __all__ = [
     "THRESHOLDS",
+    "AfterHangUp",
     "AlertMessage",
     "AuditEntry",
     "BreakerChange",

@@ -16,12 +16,18 @@ class FilterMode(models.TextChoices):
     BLOCK = "block", "Block"
 
 
+class AfterHangUp(models.TextChoices):
+    ABORT = "abort", "Break the answer off"
+    DRAIN = "drain", "Read it to its end"
+
+
 class TeamPolicy(models.Model):
     """One row a team at most. Empty: as the installation has it.
 
     A level applies below its score, 0..1; caps are in tokens. `answers` is a list of
     `{"match": ..., "answer": ...}`, given in emergency mode: the first whose `match` is in the
     prompt. `pii_patterns` is a list of `{"name": ..., "pattern": ...}`.
+    A drained answer is read on for `drain_s` seconds and `drain_usd` dollars at most.
     """
 
     team = models.OneToOneField(Team, on_delete=models.CASCADE, related_name="policy")
@@ -40,6 +46,10 @@ class TeamPolicy(models.Model):
     pii_detectors = models.JSONField(default=list, blank=True)
     pii_allow = models.JSONField(default=list, blank=True)
     pii_patterns = models.JSONField(default=list, blank=True)
+
+    hang_up = models.CharField(max_length=8, choices=AfterHangUp, default=AfterHangUp.ABORT)
+    drain_s = models.PositiveIntegerField(default=60)
+    drain_usd = models.DecimalField(max_digits=10, decimal_places=4, default=1)
 
     class Meta:
         verbose_name_plural = "team policies"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -93,6 +94,10 @@ def _facts(policy: Policy, other: Policy) -> Mapping[str, Any]:
     mine, others = asdict(policy), asdict(other)
     changed = {name: value for name, value in mine.items() if value != others[name]}
     return {
-        name: f"{len(value)} entries" if name in _COUNTED else value
+        name: f"{len(value)} entries" if name in _COUNTED else _as_json(value)
         for name, value in changed.items()
     }
+
+
+def _as_json(value: Any) -> Any:
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value

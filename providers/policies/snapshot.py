@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
-from providers.engine.policy import FilterMode, NamedPattern, Policy, PredefinedAnswer
+from providers.engine.policy import AfterHangUp, FilterMode, NamedPattern, Policy, PredefinedAnswer
 from providers.models import TeamPolicy
 
 
@@ -28,4 +29,7 @@ def policy(row: TeamPolicy) -> Policy:
         pii_detectors=tuple(row.pii_detectors),
         pii_allow=tuple(row.pii_allow),
         pii_patterns=tuple(NamedPattern(one["name"], one["pattern"]) for one in row.pii_patterns),
+        hang_up=AfterHangUp(row.hang_up),
+        drain_s=row.drain_s,
+        drain_usd=Decimal(row.drain_usd),
     )

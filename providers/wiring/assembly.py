@@ -132,6 +132,7 @@ async def assemble(loop: asyncio.AbstractEventLoop) -> Wired:
         tools=Toolbox(Means(upstream, pool)),
     )
     engine.filters.policies = engine.cache.policies = wired.policy_of
+    engine.hang_up.policies = wired.policy_of
     engine.budget.find_route = wired.route_named
     return wired
 

@@ -133,6 +133,7 @@ class Wired:
             task.cancel()
         await self.watch.stop()
         await self.changes.stop()
+        self.engine.hang_up.stop()
         await self.replies.aclose()
         # The server has cancelled what was left; each still has to reach its settlement.
         if not await self.open_calls.ended(_LAST_CALLS_S):

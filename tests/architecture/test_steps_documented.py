@@ -29,8 +29,8 @@ def test_steps_are_composed_in_the_order_listed() -> None:
         r"(Structured|retry|budget|CredentialChoice|breakers|RateLimit)\b.*\.open", source
     )
     names = {"_validate": "validation"}
-    assert [names.get(name, name) for name in call_steps] == _listed()[:6]
-    assert _listed()[6:] == [
+    assert [names.get(name, name) for name in call_steps] == _listed()[:7]
+    assert _listed()[7:] == [
         "fallback",
         "structured",
         "retry",

@@ -16,13 +16,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from providers.engine import policy as engine
 from providers.engine.errors import Violation
 from providers.engine.filters.finder import finder_of
 from providers.engine.filters.patterns import LONGEST, LONGEST_PATTERN, MOST_PATTERNS
 from providers.engine.filters.spans import Kind, Span, replaced
 from providers.engine.filters.verdicts import blocked, label
 from providers.engine.policy import FilterMode, NamedPattern, Policy, PredefinedAnswer
-from providers.models import Deployment, Route, Team
+from providers.models import AfterHangUp, Deployment, Route, Team
 from providers.people.standing import standing_of
 from providers.policies import kept
 from providers.policies.kept import PolicyFault
@@ -32,6 +33,8 @@ from providers.views.settings.sections import show
 POLICIES = "providers:policies"
 _MOST_ANSWERS = 50
 _LONGEST_TRIED = 20_000
+# Well below the deadline of a hold.
+_LONGEST_DRAIN_S = 600
 _MODES = [
     (FilterMode.OFF.value, "Off"),
     (FilterMode.FLAG.value, "Flag"),
@@ -87,6 +90,23 @@ class PolicyForm(PageForm):
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
         help_text="One a line, such as help@example.org, or @example.org for all its addresses.",
+    )
+    hang_up = forms.ChoiceField(
+        label="What becomes of its answer", choices=AfterHangUp.choices, widget=forms.RadioSelect
+    )
+    drain_s = forms.IntegerField(
+        label="For at most, seconds",
+        min_value=1,
+        max_value=_LONGEST_DRAIN_S,
+        widget=forms.NumberInput(attrs=_TOKENS),
+    )
+    drain_usd = forms.DecimalField(
+        label="For at most, dollars",
+        min_value=0,
+        max_value=10_000,
+        max_digits=10,
+        decimal_places=4,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
     simplified_below = _share("Simplified below")
     essential_below = _share("Essential below")
@@ -271,6 +291,7 @@ def _policy(form: PolicyForm, patterns: BaseFormSet[Any], answers: BaseFormSet[A
     values = dict(form.cleaned_data)
     detectors = tuple(values.pop("pii_detectors"))
     allow = tuple(line.strip() for line in values.pop("pii_allow").splitlines() if line.strip())
+    values["hang_up"] = engine.AfterHangUp(values["hang_up"])
     for name in ("pii_input", "pii_output", "pii_tools"):
         values[name] = FilterMode(values[name])
     return Policy(

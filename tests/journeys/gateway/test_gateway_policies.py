@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from django.db import connection
 
-from providers.engine.policy import FilterMode, Policy
+from providers.engine.policy import AfterHangUp, FilterMode, Policy
 from providers.policies import kept
 from tests.journeys.gateway.world import World, eventually
 
@@ -79,3 +80,34 @@ def test_a_streamed_answer_that_is_blocked_ends_with_content_filter(world: World
     assert "alice" not in text
     assert chunks[-1].finish_reason == "content_filter"
     world.settled()
+
+
+def test_an_answer_whose_caller_hung_up_is_read_to_its_end_where_the_team_wants_it(
+    world: World,
+) -> None:
+    drained = Policy(pii_input=FilterMode.REDACT, hang_up=AfterHangUp.DRAIN)
+    put_in_force(world, drained, world.route("ok"))
+    client = world.client()
+    stream = client.chat.completions.create(
+        model=world.route("held"), messages=asks("hi"), stream=True
+    )
+    next(chunk for chunk in stream if chunk.choices[0].delta.content)
+    world.upstream.wait_until(open_now=1)
+    receipt = stream.response.headers["x-gai-receipt"]
+    stream.close()
+    # Nobody listens, and the provider goes on.
+    assert world.upstream.open_now == 1
+    world.upstream.release()
+
+    def entry() -> tuple[Any, ...] | None:
+        return next((found for found in world.entries(2) if found[0] == "held"), None)
+
+    _, status, _, _, _, is_estimated, cost = eventually(entry)
+    assert (status, is_estimated) == ("drained", False)
+    assert cost > 0
+    world.settled()
+    sent = {"authorization": f"Bearer {world.secret}"}
+    with httpx.Client(trust_env=False) as http:
+        told = http.get(world.server.url + receipt, headers=sent).json()
+    assert [attempt["status"] for attempt in told["attempts"]] == ["drained"]
+    assert told["is_estimated"] is False

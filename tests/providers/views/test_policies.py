@@ -22,6 +22,9 @@ def values(**more: Any) -> dict[str, Any]:
         "pii_output": "off",
         "pii_tools": "off",
         "pii_detectors": list(ALL),
+        "hang_up": "abort",
+        "drain_s": 60,
+        "drain_usd": 1,
         "patterns-TOTAL_FORMS": 2,
         "patterns-INITIAL_FORMS": 0,
         "answers-TOTAL_FORMS": 1,
@@ -145,3 +148,23 @@ def test_team_admins_set_the_policy_of_their_own_team_and_others_none(world: Wor
     for person in (world.mia, world.vic, world.otto):
         assert as_user(person).get(PAGE).status_code == 403
         assert as_user(person).post(f"{PAGE}try/", values(text="x")).status_code == 403
+
+
+def test_what_becomes_of_an_answer_whose_caller_has_gone_is_kept_with_its_bounds(ada: Client):
+    sent = values(hang_up="drain", drain_s="90", drain_usd="0.25")
+    page = ada.post(PAGE, sent, follow=True).content.decode()
+    policy = kept.of_team(saved().team)
+    assert (policy.hang_up, policy.drain_s, policy.drain_nano) == ("drain", 90, 250_000_000)
+    assert "Read it to its end" in page
+    entry = AuditEntry.objects.get(action="policy.changed")
+    assert entry.after == {
+        "pii_input": "redact",
+        "hang_up": "drain",
+        "drain_s": 90,
+        "drain_usd": "0.25",
+    }
+
+
+def test_an_answer_cannot_be_read_on_beyond_the_deadline_of_its_hold(ada: Client):
+    assert ada.post(PAGE, values(hang_up="drain", drain_s="900")).status_code == 422
+    assert not TeamPolicy.objects.exists()
