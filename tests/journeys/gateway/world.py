@@ -22,9 +22,16 @@ from urllib.parse import quote
 import httpx
 import psycopg
 from django.db import connection
+from django.utils import timezone
+from kombu import Connection
 from openai import AsyncOpenAI, OpenAI
 from psycopg.conninfo import make_conninfo
 
+from conversations.batches import book as batches
+from conversations.batches.prompts import Prompt
+from conversations.choices import Choices
+from conversations.models import BatchJob
+from gaiweb.celery import app as celery
 from providers import catalog, virtual_keys
 from providers.ledger import budgets, check
 from providers.models import Membership, Team, User
@@ -122,6 +129,45 @@ class Server:
 
 
 @dataclass
+class Worker:
+    """A real Celery worker with its clock; `broker` is the address of its queue."""
+
+    process: subprocess.Popen[bytes]
+    broker: str
+    log: Path
+
+    def ring(self) -> None:
+        """Let it look for batches now; its own clock would within five seconds."""
+        with Connection(self.broker) as connection:
+            celery.send_task("conversations.tasks.work_batches", connection=connection)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(15)
+
+    @classmethod
+    @contextmanager
+    def running(cls, log: Path, broker: str, **settings: str) -> Iterator[Worker]:
+        kept = {"GAIWEB_DEGRADATION_AUTOMATIC": "false", "CELERY_BROKER_URL": broker, **settings}
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "DATABASE_URL": database_url(),
+            "GAIWEB_TEST_KEEPS": ",".join(kept),
+            **kept,
+        }
+        command = [sys.executable, "-m", "gaiweb.embedded.worker"]
+        with log.open("wb") as sink:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=sink, stderr=sink)
+        try:
+            yield cls(process, broker, log)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(20)
+
+
+@dataclass
 class World:
     """One journey's own team and key; the routes it adds lead to the fake provider."""
 
@@ -173,6 +219,15 @@ class World:
         connection.close()
         eventually(lambda: name in self.models())
         return name
+
+    def batch(self, route: str, *prompts: str) -> BatchJob:
+        """Start one of the world's person, paid by its team."""
+        found = [Prompt(text, "", "", line) for line, text in enumerate(prompts, 1)]
+        wanted = batches.Wanted("journey", Choices(route, temperature=1.0), found)
+        made = batches.make((self.user, self.team), wanted, None)
+        batches.start(made, timezone.now())
+        connection.close()
+        return made
 
     def budget(self, limit_usd: Decimal) -> None:
         budgets.set_budget(
