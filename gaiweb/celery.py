@@ -26,6 +26,7 @@ BEAT: dict[str, float] = {
     "providers.tasks.sweep_cache": 300.0,
     "providers.tasks.fold_days": 900.0,
     "conversations.tasks.sweep": 3600.0,
+    "providers.tasks.make_statements": 3600.0,
     "providers.tasks.sweep_health": 3600.0,
     "providers.tasks.remind_of_old_keys": 86_400.0,
 }

@@ -19,6 +19,7 @@ from providers.engine.errors import EngineError
 from providers.health import history, probe
 from providers.ledger import recovery, sums
 from providers.models import AlertMessage, Channel
+from providers.reports.statements import making
 
 log = get_logger(__name__)
 
@@ -38,6 +39,12 @@ def expire_reservations() -> int:
 def fold_days() -> int:
     """Sum the days that are over, so that reports of months are quick; answers how many."""
     return sums.fold_days(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def make_statements() -> int:
+    """State the month that is over, a day after its end; answers how many are new."""
+    return sum(made.is_new for made in making.make_last(timezone.now()))
 
 
 @shared_task(ignore_result=True)

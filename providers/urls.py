@@ -13,6 +13,7 @@ from providers.views import (
     settings,
     setup,
     sign_in,
+    statements,
 )
 from providers.views.settings import (
     audit,
@@ -42,6 +43,13 @@ _people = [
 _operator = [
     path("costs/", costs.costs, name="costs"),
     path("costs/attempts.csv", costs.costs_csv, name="costs_csv"),
+    path("costs/focus.csv", costs.costs_focus, name="costs_focus"),
+    path("costs/focus.json", costs.costs_json, name="costs_json"),
+    path("costs/dearest/", costs.costs_dearest, name="costs_dearest"),
+    path("costs/statements/", statements.statements, name="statements"),
+    path("costs/statements/make/", statements.make, name="statement_make"),
+    path("costs/statements/<int:number>/", statements.statement, name="statement"),
+    path("costs/statements/<int:number>.csv", statements.as_csv, name="statement_csv"),
     path("receipts/<uuid:receipt_id>/", receipts.receipt, name="receipt"),
     path("health/", health.health, name="health"),
     path("health/board/", health.health_board, name="health_board"),

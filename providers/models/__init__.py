@@ -35,6 +35,7 @@ from providers.models.spending import (
     Reservation,
     Scope,
 )
+from providers.models.statements import Statement, StatementLine
 from providers.models.sums import SpendDay, SpendFold, SpendGroup, SpendQuarter
 from providers.models.tools import Tool, ToolKind, ToolRow
 
@@ -80,6 +81,8 @@ __all__ = [
     "SpendFold",
     "SpendGroup",
     "SpendQuarter",
+    "Statement",
+    "StatementLine",
     "Team",
     "TeamPolicy",
     "TeamRole",

@@ -39,6 +39,7 @@ class Capability(StrEnum):
     SEE_CONFIGURATION = "see the configuration of the installation"
     SEE_ALL_COSTS = "see the costs of every team"
     MANAGE_BUDGETS = "set budgets"
+    MAKE_STATEMENTS = "make statements of months"
     MANAGE_PEOPLE = "manage teams and everybody's roles"
     SEE_AUDIT = "read the audit log"
     USE_ADMIN = "use the database admin"
@@ -131,6 +132,13 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     # pages
     "providers:costs": C.SEE_OWN_USE,
     "providers:costs_csv": C.SEE_OWN_USE,
+    "providers:costs_focus": C.SEE_OWN_USE,
+    "providers:costs_json": C.SEE_OWN_USE,
+    "providers:costs_dearest": C.SEE_OWN_USE,
+    "providers:statements": C.SEE_TEAM_COSTS,
+    "providers:statement_make": C.MAKE_STATEMENTS,
+    "providers:statement": C.SEE_TEAM_COSTS,
+    "providers:statement_csv": C.SEE_TEAM_COSTS,
     "providers:receipt": C.SEE_OWN_USE,
     "providers:health": C.SEE_HEALTH,
     "providers:health_board": C.SEE_HEALTH,

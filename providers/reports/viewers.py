@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from providers.people.permissions import Capability
 from providers.people.standing import Standing
-from providers.reports.spending import Viewer
+from providers.reports.question import Viewer
 
 
 def viewer_of(standing: Standing) -> Viewer:

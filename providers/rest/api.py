@@ -19,7 +19,7 @@ from providers.engine.errors import EngineError, InvalidRequest, KeyInvalid, Ser
 from providers.engine.levels import Level
 from providers.engine.tags import checked
 from providers.headers import CACHE, LEVEL, caching
-from providers.reports.spending import Group
+from providers.reports.question import Group
 from providers.rest import answers, reads
 from providers.rest.answered import AnswerOut, ToolsOut
 from providers.rest.asked import AnswerIn

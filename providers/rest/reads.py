@@ -12,7 +12,8 @@ from providers.ledger import balances
 from providers.ledger.balances import Balance
 from providers.people.permissions import Capability
 from providers.reports import spending
-from providers.reports.spending import Figures, Group, Span, Viewer
+from providers.reports.question import Group, Question, Span, Viewer
+from providers.reports.spending import Figures
 from providers.rest.asker import Asker
 from providers.rest.schemas import (
     BudgetOut,
@@ -45,7 +46,7 @@ def me(asker: Asker) -> MeOut:
 
 def usage(asker: Asker, days: int, group: Group) -> UsageOut:
     asker.must(Capability.SEE_OWN_USE)
-    found = spending.spend_by_day(Span.of_last_days(days), group, _viewer(asker))
+    found = spending.spend_by_day(Question(Span.of_last_days(days), _viewer(asker)), group)
     return UsageOut(
         first=found.span.first,
         last=found.span.last,

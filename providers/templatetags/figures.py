@@ -86,6 +86,17 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def signed_percent(share: float | None) -> str:
+    """Of a change, such as 0.25: `+25 %`, `-3.1 %`, `0 %`; a thousand and more: `x 12.4`."""
+    if share is None:
+        return UNKNOWN
+    if share >= 10:
+        return f"×\u00a0{share + 1:,.1f}"  # noqa: RUF001  the sign of times
+    sign = "" if share == 0 else "+" if share > 0 else "-"
+    return f"{sign}{percent(abs(share))}"
+
+
+@register.filter
 def ago(at: datetime, now: datetime) -> str:
     """`just now`, `12 s ago`, `3 min ago`, `2 h ago`, `4 d ago`; no matter the reader's clock."""
     seconds = max(0, int((now - at).total_seconds()))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -13,60 +14,86 @@ from django.views.decorators.http import require_safe
 from providers.downloads import download
 from providers.people.permissions import Capability
 from providers.people.standing import Standing, standing_of
-from providers.reports import export, periods, spending
+from providers.reports import compared, export, periods, spending
 from providers.reports.charts import StackedBars
+from providers.reports.compared import Change, Compared, Spender
 from providers.reports.cost_chart import EXAMPLE, CostChart, cost_chart
-from providers.reports.dearest import Dear, dearest
-from providers.reports.periods import Period, PeriodError
-from providers.reports.spending import Group, GroupSpend, Spending, Viewer
+from providers.reports.dearest import Dear, TooMany, dearest
+from providers.reports.labels import noun_of, title_of
+from providers.reports.periods import Bucket, Period
+from providers.reports.question import Group, Viewer
+from providers.reports.spending import GroupSpend, Spending
 from providers.reports.viewers import viewer_of
+from providers.views.cost_address import Address, Chip, Choice
 
 ROWS = 100
-
-
-@dataclass(frozen=True)
-class Choice:
-    key: str
-    label: str
-    url: str
-    is_current: bool
+_UNCHANGED = Change(0, 0, is_new=False)
 
 
 @dataclass(frozen=True)
 class Row:
-    """`css` is the colour in the chart; `share` is of the spend, None where nothing was spent."""
+    """`css` is the colour in the chart; `share` is of the spend, None where nothing was spent.
+
+    `url` shows this group alone.
+    """
 
     group: GroupSpend
     css: str
     share: float | None
+    change: Change
+    url: str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """`order` is what `aria-sort` says, empty: not sorted by it; `on_narrow`: also on a phone."""
+
+    label: str
+    url: str
+    order: str
+    is_number: bool
+    on_narrow: bool
+
+
+@dataclass(frozen=True)
+class Leader:
+    spender: Spender
+    url: str
 
 
 @dataclass(frozen=True)
 class CostPage:
-    """Sums of the whole period; `rows` are its dearest groups and `more` counts those left out.
+    """Sums of the whole period; `rows` are its first groups and `more` counts those left out.
 
-    `fault` says what was wrong with the period asked for; the default is shown then. `example` is
-    drawn in grey where there is nothing yet.
+    `fault` says what was wrong with the period asked for; the default is shown then. `leaders` are
+    the dearest people and keys, empty where only one's own use is seen. `example` is drawn in grey
+    where there is nothing yet.
     """
 
     whose: str
     period: Period
+    before: str
     fault: str
     period_choices: list[Choice]
     group_choices: list[Choice]
+    hidden: list[tuple[str, str]]
+    chips: list[Chip]
+    noun: str
     spending: Spending
+    compared: Compared
+    headings: list[Heading]
     rows: list[Row]
     more: int
+    leaders: list[Leader]
     chart: CostChart
     csv_url: str
-    dearest: list[Dear]
+    focus_url: str
+    json_url: str
+    dearest_url: str
+    has_statements: bool
     may_price: bool
     may_run: bool
     example: StackedBars = EXAMPLE
-
-    @property
-    def tokens(self) -> int:
-        return self.spending.total.input_tokens + self.spending.total.output_tokens
 
     @property
     def per_thousand_nano(self) -> int | None:
@@ -74,60 +101,108 @@ class CostPage:
         return total.cost_nano * 1000 // total.requests if total.requests else None
 
 
+@dataclass(frozen=True)
+class DearestPage:
+    """`is_too_many`: it was given up, and `dearest` is empty."""
+
+    dearest: list[Dear]
+    is_too_many: bool
+    time_zone: str
+
+
 @require_safe
 def costs(request: HttpRequest) -> HttpResponse:
-    page = _page(standing_of(request), request.GET)
+    page = _page(standing_of(request), _address(request))
     status = 422 if page.fault else 200
     return render(request, "providers/costs.html", {"page": page}, status=status)
 
 
 @require_safe
+def costs_dearest(request: HttpRequest) -> HttpResponse:
+    address = _address(request)
+    found, is_too_many = list[Dear](), False
+    try:
+        found = dearest(address.question)
+    except TooMany:
+        is_too_many = True
+    page = DearestPage(found, is_too_many, address.period.span.time_zone)
+    return render(request, "providers/costs_dearest.html", {"page": page})
+
+
+@require_safe
 def costs_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    try:
-        period = periods.chosen(request.GET, zone=periods.reporting_zone(), now=timezone.now())
-    except PeriodError as fault:
-        return HttpResponse(str(fault), status=422, content_type="text/plain; charset=utf-8")
-    name = f"costs-{period.span.first}-to-{period.span.last}.csv"
-    return download(export.csv_pieces(period.span, viewer_of(standing_of(request))), name)
+    address = _address(request)
+    if address.fault:
+        return _refused(address)
+    return download(export.csv_pieces(address.question), _file_name(address, "csv"))
 
 
-def _page(standing: Standing, query: QueryDict) -> CostPage:
-    now, zone = timezone.now(), periods.reporting_zone()
-    fault = ""
-    try:
-        period = periods.chosen(query, zone=zone, now=now)
-    except PeriodError as error:
-        period, fault = periods.default(zone=zone, now=now), str(error)
-    viewer = viewer_of(standing)
-    groups = _groups(viewer)
-    group = next((one for one in groups if one == query.get("by")), groups[0])
-    found = spending.spend_by_day(period.span, group, viewer)
-    by_hour = spending.costs_by_hour(period.span, group, viewer) if period.is_one_day else None
-    chart = cost_chart(period, found, by_hour)
+@require_safe
+def costs_focus(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    address = _address(request)
+    if address.fault:
+        return _refused(address)
+    return download(export.focus_pieces(address.question), _file_name(address, "focus.csv"))
+
+
+@require_safe
+def costs_json(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    address = _address(request)
+    if address.fault:
+        return _refused(address)
+    pieces = export.json_pieces(address.question)
+    return download(pieces, _file_name(address, "json"), "application/json")
+
+
+def _address(request: HttpRequest) -> Address:
+    viewer = viewer_of(standing_of(request))
+    return Address.read(request.GET, viewer, periods.reporting_zone(), timezone.now())
+
+
+def _refused(address: Address) -> HttpResponse:
+    return HttpResponse(address.fault, status=422, content_type="text/plain; charset=utf-8")
+
+
+def _file_name(address: Address, ending: str) -> str:
+    span = address.period.span
+    return f"costs-{span.first}-to-{span.last}.{ending}"
+
+
+def _page(standing: Standing, address: Address) -> CostPage:
+    period, asked, group = address.period, address.question, address.group
+    found = spending.spend_by_day(asked, group)
+    is_fine = period.bucket is Bucket.HOUR
+    chart = cost_chart(period, found, spending.costs_by_hour(asked, group) if is_fine else None)
+    beside = compared.compare(asked, period.before, group)
+    rows = _rows(address, found, chart, beside)
+    query = address.url()
     return CostPage(
-        whose=_whose(viewer, standing),
+        whose=_whose(address.viewer, standing),
         period=period,
-        fault=fault,
-        period_choices=_choices(query, "period", periods.CHOICES, "" if fault else period.choice),
-        group_choices=_choices(query, "by", {one: one.capitalize() for one in groups}, group),
+        before=periods.label_of(period.before),
+        fault=address.fault,
+        period_choices=address.choices(
+            "period", periods.CHOICES, "" if address.fault else period.choice
+        ),
+        group_choices=address.choices("by", {one: title_of(one) for one in address.groups}, group),
+        hidden=address.hidden(),
+        chips=address.chips(),
+        noun=noun_of(group),
         spending=found,
-        rows=_rows(found, chart),
-        more=max(0, len(found.groups) - ROWS),
+        compared=beside,
+        headings=_headings(address, title_of(group)),
+        rows=rows[:ROWS],
+        more=max(0, len(rows) - ROWS),
+        leaders=_leaders(address, beside),
         chart=chart,
-        csv_url=f"{reverse('providers:costs_csv')}?{_address(query, {})}",
-        dearest=dearest(period.span, viewer),
+        csv_url=reverse("providers:costs_csv") + query,
+        focus_url=reverse("providers:costs_focus") + query,
+        json_url=reverse("providers:costs_json") + query,
+        dearest_url=reverse("providers:costs_dearest") + query,
+        has_statements=standing.may(Capability.SEE_TEAM_COSTS),
         may_price=standing.may(Capability.MANAGE_ROUTES),
         may_run=standing.may(Capability.RUN_PROMPTS),
     )
-
-
-def _groups(viewer: Viewer) -> list[Group]:
-    """Offer only what can differ: all of one's own entries have the same user."""
-    if viewer.sees_all:
-        return list(Group)
-    if viewer.team_ids:
-        return [Group.USER, Group.MODEL, Group.PROVIDER, Group.ROUTE]
-    return [Group.MODEL, Group.PROVIDER, Group.ROUTE]
 
 
 def _whose(viewer: Viewer, standing: Standing) -> str:
@@ -138,29 +213,66 @@ def _whose(viewer: Viewer, standing: Standing) -> str:
     return "Your own use"
 
 
-def _rows(found: Spending, chart: CostChart) -> list[Row]:
+def _rows(address: Address, found: Spending, chart: CostChart, beside: Compared) -> list[Row]:
     total = found.total.cost_nano
-    return [
+    rows = [
         Row(
             group,
             chart.css.get(group.key, "series-other"),
             group.figures.cost_nano / total if total else None,
+            beside.groups.get(group.key, _UNCHANGED),
+            address.only(found.group, group.key),
         )
-        for group in found.groups[:ROWS]
+        for group in found.groups
     ]
+    name, is_falling = address.sort
+    return sorted(rows, key=_ORDERS[name], reverse=is_falling)
 
 
-def _choices(query: QueryDict, name: str, labels: dict[str, str], current: str) -> list[Choice]:
+# Unknown is less than anything known.
+_ORDERS: dict[str, Callable[[Row], int | str]] = {
+    "cost": lambda row: row.group.figures.cost_nano,
+    "change": lambda row: row.change.now_nano - row.change.before_nano,
+    "requests": lambda row: row.group.figures.requests,
+    "each": lambda row: row.group.figures.nano_a_request or -1,
+    "input": lambda row: row.group.figures.input_tokens,
+    "cached": lambda row: row.group.figures.cache_read_tokens,
+    "output": lambda row: row.group.figures.output_tokens,
+    "wasted": lambda row: row.group.figures.wasted_nano,
+    "name": lambda row: row.group.label.lower(),
+}
+_HEADINGS = {
+    "cost": ("Cost", True),
+    "change": ("Change", True),
+    "requests": ("Requests", False),
+    "each": ("A request", False),
+    "input": ("Tokens in", False),
+    "cached": ("Cached", False),
+    "output": ("Tokens out", False),
+    "wasted": ("Wasted", False),
+}
+
+
+def _headings(address: Address, title: str) -> list[Heading]:
+    current, is_falling = address.sort
+    words = {"name": (title, True), **_HEADINGS}
     return [
-        Choice(key, label, f"?{_address(query, {name: key})}", key == current)
-        for key, label in labels.items()
+        Heading(
+            label,
+            address.url(sort=f"-{name}" if _falls_next(name, current, is_falling) else name),
+            ("descending" if is_falling else "ascending") if name == current else "",
+            name != "name",
+            on_narrow,
+        )
+        for name, (label, on_narrow) in words.items()
     ]
 
 
-def _address(query: QueryDict, changes: dict[str, str]) -> str:
-    kept = QueryDict(mutable=True)
-    for name in ("period", "from", "to", "by"):
-        value = changes.get(name, query.get(name))
-        if value:
-            kept[name] = value
-    return kept.urlencode()
+def _falls_next(name: str, current: str, is_falling: bool) -> bool:  # noqa: FBT001 - one of three facts
+    """Begin with the largest figure or the first name, and turn round what is sorted already."""
+    return not is_falling if name == current else name != "name"
+
+
+def _leaders(address: Address, beside: Compared) -> list[Leader]:
+    shown = [one for one in beside.spenders if one.group is Group.KEY or address.sees_people]
+    return [Leader(one, address.only(one.group, one.key)) for one in shown]

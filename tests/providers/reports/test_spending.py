@@ -12,7 +12,8 @@ import pytest
 
 from providers.ledger.postgres import PostgresLedger
 from providers.reports import export, spending
-from providers.reports.spending import Figures, Group, Span, Spending, Viewer
+from providers.reports.question import Group, Question, Span, Viewer
+from providers.reports.spending import Figures, Spending
 from tests.providers.ledger.ledgers import Books, aside, dollars, intent
 
 ALL = Viewer(sees_all=True)
@@ -81,7 +82,7 @@ def test_days_and_groups_and_total_and_ledger_agree(books: Books, zone: str) -> 
         if span.first <= at.astimezone(ZoneInfo(zone)).date() <= span.last
     ]
     for group in Group:
-        found = spending.spend_by_day(span, group, ALL)
+        found = spending.spend_by_day(Question(span, ALL), group)
         assert_laws(found)
         assert found.total.cost_nano == sum(inside)
         assert found.total.attempts == len(inside)
@@ -89,7 +90,7 @@ def test_days_and_groups_and_total_and_ledger_agree(books: Books, zone: str) -> 
 
 def test_by_default_a_viewer_sees_nothing(books: Books) -> None:
     fill(books, 50)
-    found = spending.spend_by_day(MARCH, Group.TEAM, Viewer())
+    found = spending.spend_by_day(Question(MARCH, Viewer()), Group.TEAM)
     assert found.total == Figures()
     assert found.groups == ()
     assert len(found.days) == 14
@@ -98,40 +99,48 @@ def test_by_default_a_viewer_sees_nothing(books: Books) -> None:
 def test_a_team_admin_sees_the_team_and_a_member_their_own(books: Books) -> None:
     rows = fill(books, 200)
     team = next(team for _, team, _ in rows if team)
-    seen = spending.spend_by_day(MARCH, Group.TEAM, Viewer(team_ids=(team,)))
+    seen = spending.spend_by_day(Question(MARCH, Viewer(team_ids=(team,))), Group.TEAM)
     assert [group.key for group in seen.groups] == [str(team)]
-    own = spending.spend_by_day(MARCH, Group.USER, Viewer(user_id=5))
+    own = spending.spend_by_day(Question(MARCH, Viewer(user_id=5)), Group.USER)
     assert [group.key for group in own.groups] == ["5"]
     assert_laws(own)
 
 
 def test_groups_have_names_that_people_know(books: Books) -> None:
     fill(books, 100)
-    labels = {group.label for group in spending.spend_by_day(MARCH, Group.TEAM, ALL).groups}
+    labels = {
+        group.label for group in spending.spend_by_day(Question(MARCH, ALL), Group.TEAM).groups
+    }
     assert labels == {"Search", "Ads", "No team (health probes)"}
-    users = {group.label for group in spending.spend_by_day(MARCH, Group.USER, ALL).groups}
+    users = {
+        group.label for group in spending.spend_by_day(Question(MARCH, ALL), Group.USER).groups
+    }
     assert users == {"Deleted user 5", "Deleted user 6", "Nobody (health probes)"}
 
 
 async def test_open_requests_are_counted_as_settling(ledger: PostgresLedger, books: Books) -> None:
     await ledger.reserve(intent(1))
-    assert (await aside(spending.spend_by_day, MARCH, Group.TEAM, ALL)).settling == 1
-    assert (await aside(spending.spend_by_day, MARCH, Group.TEAM, Viewer((1,), 1))).settling == 0
+    assert (await aside(spending.spend_by_day, Question(MARCH, ALL), Group.TEAM)).settling == 1
+    assert (
+        await aside(spending.spend_by_day, Question(MARCH, Viewer((1,), 1)), Group.TEAM)
+    ).settling == 0
 
 
 def test_the_csv_has_every_entry_once_in_order_of_time(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(books, 2300)
+    fill(books, 4300)
     span = Span(date(2026, 3, 1), date(2026, 4, 30), "UTC")
-    pieces = list(export.csv_pieces(span, ALL))
+    pieces = list(export.focus_pieces(Question(span, ALL)))
     assert len(pieces) == 4
     rows = list(csv.DictReader(StringIO("".join(pieces))))
-    assert len({row["request_id"] for row in rows}) == len(rows) == 2300
-    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
-    total = spending.spend_by_day(span, Group.TEAM, ALL).total
-    assert sum(dollars_of(row["cost_usd"]) for row in rows) == total.cost_nano
-    assert {row["route"] for row in rows} == {"default", "'=fast"}
+    assert len({row["x_RequestId"] for row in rows}) == len(rows) == 4300
+    assert [row["ChargePeriodStart"] for row in rows] == sorted(
+        row["ChargePeriodStart"] for row in rows
+    )
+    total = spending.spend_by_day(Question(span, ALL), Group.TEAM).total
+    assert sum(dollars_of(row["BilledCost"]) for row in rows) == total.cost_nano
+    assert {row["x_Route"] for row in rows} == {"default", "'=fast"}
 
 
 def dollars_of(text: str) -> int:

@@ -1,0 +1,1 @@
+"""Statements: what each team spent in a month, numbered and frozen."""
