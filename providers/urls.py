@@ -17,6 +17,7 @@ from providers.views import (
 )
 from providers.views.settings import (
     audit,
+    budget_edits,
     budgets,
     cache,
     configuration,
@@ -93,10 +94,11 @@ _routes = [
 
 _budgets = [
     path("", budgets.budgets_page, name="budgets"),
-    path("new/", budgets.new, name="budget_new"),
-    path("<int:budget_id>/", budgets.edit, name="budget"),
+    path("new/", budget_edits.new, name="budget_new"),
+    path("<int:budget_id>/", budget_edits.edit, name="budget"),
     path("alerts/<int:alert_id>/put-away/", budget_alerts.put_away, name="budget_alert_put_away"),
-    path("<int:budget_id>/remove/", budgets.remove, name="budget_remove"),
+    path("<int:budget_id>/explained/", budgets.explained, name="budget_explained"),
+    path("<int:budget_id>/remove/", budget_edits.remove, name="budget_remove"),
 ]
 
 _tools = [

@@ -21,7 +21,7 @@ def send(message: AlertMessage) -> None:
     if not email.host or not email.sender:
         raise NotSent("No SMTP server is configured any more.")
     alert = alert_of(message.alert)
-    page = f"{reverse('providers:budgets')}#budget-{alert.budget_id}"
+    page = reverse("providers:budget_explained", args=[alert.budget_id])
     body = (
         f"{alert.headline}.\n\n{alert.reset} {alert.at_limit}\n\n"
         f"{settings.GAIWEB.public_url}{page}\n"

@@ -57,7 +57,7 @@ def signature_of(secret: str, signed: bytes) -> str:
 
 def _facts(message: AlertMessage) -> dict[str, object]:
     alert, budget = alert_of(message.alert), message.alert.window.budget
-    page = f"{reverse('providers:budgets')}#budget-{alert.budget_id}"
+    page = reverse("providers:budget_explained", args=[alert.budget_id])
     return {
         "type": "budget.threshold_reached",
         "timestamp": alert.at.isoformat(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from decimal import Decimal
 
 from django.db import connection, transaction
@@ -13,11 +15,12 @@ from providers.ledger.faults import InvalidBudget
 from providers.ledger.manners import AS_IT_IS, Policy
 from providers.ledger.money import to_decimal, to_nano
 from providers.ledger.scopes import ScopeRef, parse_scope
-from providers.models import Budget, Period, Scope, User
+from providers.models import AuditEntry, Budget, Period, Scope, User
 
 __all__ = [
     "AS_IT_IS",
     "MOST_USD",
+    "ChangedMeanwhile",
     "InvalidBudget",
     "Policy",
     "ScopeRef",
@@ -25,7 +28,13 @@ __all__ = [
     "parse_scope",
     "remove_budget",
     "set_budget",
+    "stamp_of",
 ]
+
+
+class ChangedMeanwhile(InvalidBudget):
+    """Somebody else saved first."""
+
 
 MOST_USD = Decimal(1_000_000_000)
 
@@ -74,16 +83,38 @@ def change_budget(
     is_hard: bool,
     policy: Policy = AS_IT_IS,
     by: User | None = None,
+    seen: str | None = None,
 ) -> Budget:
-    """Give it another limit or another manner; what it binds stays. Raises InvalidBudget."""
+    """Give it another limit or another manner; what it binds stays.
+
+    `seen` is the stamp of what was read before. Raises InvalidBudget, ChangedMeanwhile.
+    """
     owner_id = budget.team_id or budget.user_id or budget.key_id
-    return set_budget(
-        scope=ScopeRef(Scope(budget.scope), owner_id, "", budget.tag),
-        limit_usd=limit_usd,
-        period=budget.period,
-        is_hard=is_hard,
-        policy=policy,
-        by=by,
+    with transaction.atomic():
+        known = Budget.objects.select_for_update().filter(pk=budget.pk).first()
+        if seen is not None and (known is None or stamp_of(known) != seen):
+            raise ChangedMeanwhile("budget", _who_changed(budget))
+        return set_budget(
+            scope=ScopeRef(Scope(budget.scope), owner_id, "", budget.tag),
+            limit_usd=limit_usd,
+            period=budget.period,
+            is_hard=is_hard,
+            policy=policy,
+            by=by,
+        )
+
+
+def stamp_of(budget: Budget) -> str:
+    """Name the state of a budget, so that a form knows whether it is what was read."""
+    return hashlib.sha256(json.dumps(_told(budget)).encode()).hexdigest()[:16]
+
+
+def _who_changed(budget: Budget) -> str:
+    last = AuditEntry.objects.filter(target=_name(budget), action__startswith="budget.")
+    who = last.order_by("-pk").values_list("actor", flat=True).first() or "Somebody"
+    return (
+        f"{who} has changed this budget since you opened it; what it is now is shown below."
+        " Save again to put your values in force."
     )
 
 
