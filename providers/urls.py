@@ -26,6 +26,7 @@ from providers.views.settings import (
     members,
     policies,
     providers,
+    quotas,
     routes,
     tools,
 )
@@ -98,6 +99,8 @@ _budgets = [
     path("<int:budget_id>/", budget_edits.edit, name="budget"),
     path("alerts/<int:alert_id>/put-away/", budget_alerts.put_away, name="budget_alert_put_away"),
     path("<int:budget_id>/explained/", budgets.explained, name="budget_explained"),
+    path("quotas/new/", quotas.new, name="quota_new"),
+    path("quotas/<int:quota_id>/", quotas.edit, name="quota"),
     path("<int:budget_id>/remove/", budget_edits.remove, name="budget_remove"),
 ]
 

@@ -73,13 +73,14 @@ from providers.engine.ports import (
     UtcNow,
 )
 from providers.engine.preceded import Preceded
+from providers.engine.quotas import Quotas
 from providers.engine.request import CompletionRequest
 from providers.engine.routes import Deployment, Route
 from providers.engine.steps.breaker import Breakers
 from providers.engine.steps.budget import Budget
 from providers.engine.steps.cache import Cache
 from providers.engine.steps.cache import Limits as CacheLimits
-from providers.engine.steps.caller_limits import CallerLimits, Quotas
+from providers.engine.steps.caller_limits import CallerLimits
 from providers.engine.steps.credential import CredentialChoice
 from providers.engine.steps.degradation import Degradation
 from providers.engine.steps.dispatch import Dispatch
@@ -149,7 +150,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         limiter = self.limiter or LocalLimiter(self.now)
-        self.caller_limits = CallerLimits(limiter, self.quotas, self.hold_ttl_s)
+        self.caller_limits = CallerLimits(limiter, self.utcnow, self.quotas, self.hold_ttl_s)
         self.retry = Retry(
             self.now, self.sleep, self.random, self.observer.retry_denied, self.retry_limits
         )

@@ -26,6 +26,7 @@ from providers.models.people import (
 )
 from providers.models.policies import AfterHangUp, FilterMode, TeamPolicy
 from providers.models.processes import RunningProcess
+from providers.models.quotas import Quota
 from providers.models.spending import (
     THRESHOLDS,
     Budget,
@@ -71,6 +72,7 @@ __all__ = [
     "PriceVersion",
     "Probe",
     "Provider",
+    "Quota",
     "Reservation",
     "Route",
     "RouteTarget",

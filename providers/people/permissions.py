@@ -179,6 +179,8 @@ ADDRESSES: Mapping[str, Capability] = MappingProxyType({
     "providers:budget_new": C.MANAGE_BUDGETS,
     "providers:budget": C.MANAGE_BUDGETS,
     "providers:budget_remove": C.MANAGE_BUDGETS,
+    "providers:quota_new": C.MANAGE_BUDGETS,
+    "providers:quota": C.MANAGE_BUDGETS,
     "providers:budget_alert_put_away": C.SEE_SETTINGS,
     "providers:tools": C.MANAGE_TEAM_TOOLS,
     "providers:tool_new_https": C.MANAGE_TOOLS,

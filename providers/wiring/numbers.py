@@ -8,9 +8,9 @@ from django.conf import settings
 
 from providers.engine.batches import Limits as BatchLimits
 from providers.engine.ports import BreakerLimits
+from providers.engine.quotas import Quota, Quotas
 from providers.engine.request import Role
 from providers.engine.steps.cache import Limits as CacheLimits
-from providers.engine.steps.caller_limits import Quota, Quotas
 from providers.engine.steps.retry import RetryLimits
 from providers.engine.steps.validation import Sizes, Validation
 from providers.health.in_force import Caps

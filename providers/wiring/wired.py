@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import timezone
 from structlog import get_logger
 
@@ -26,6 +27,7 @@ from providers.health.live import Live
 from providers.health.watch import Watch
 from providers.ledger.postgres import PostgresLedger
 from providers.policies import snapshot as policies
+from providers.quotas import snapshot as quotas
 from providers.state.answers import Answers
 from providers.state.changes import Changes
 from providers.state.idempotency import Replies
@@ -43,6 +45,7 @@ BreakerChanged = Callable[[Deployment, BreakerChange], None]
 log = get_logger(__name__)
 
 _FLUSH_S = 30.0
+_COUNT_S = 5.0
 _SHORTEST_FLUSH_S = 1.0
 _LAST_CALLS_S = 5.0
 _CATALOG = frozenset(
@@ -56,6 +59,7 @@ _LEVELS = frozenset({
     "providers_breakerorder",
 })
 _PURGES = frozenset({"providers_cachepurge"})
+_QUOTAS = frozenset({"providers_quota", "providers_organisation"})
 _TOOLS = frozenset({"providers_tool", "providers_tool_teams", "providers_tool_users"})
 _KEYS = frozenset({"providers_virtualkey", "providers_user", "providers_membership"})
 
@@ -111,6 +115,7 @@ class Wired:
                 _POLICIES: self.read_policies,
                 _LEVELS: self.live.read_levels,
                 _KEYS: self.forget_keys,
+                _QUOTAS: self.read_quotas,
                 _PURGES: self.read_purges,
                 _TOOLS: self.read_tools,
             },
@@ -123,8 +128,9 @@ class Wired:
         await self.live.read_levels()
         await self.read_purges()
         await self.read_tools()
+        await self.read_quotas()
         await self.changes.start()
-        for work in (self._keep_flushing(), vitals.keep_measuring()):
+        for work in (self._keep_flushing(), self._keep_counting(), vitals.keep_measuring()):
             self.kept_up.append(asyncio.create_task(work))
 
     async def stop(self) -> None:
@@ -196,6 +202,25 @@ class Wired:
 
     async def read_tools(self) -> None:
         self.tools.publish(await in_thread(tools.read))
+
+    async def read_quotas(self) -> None:
+        limits = self.engine.caller_limits
+        limits.own = await in_thread(quotas.read)
+        await self._count_today()
+
+    async def _count_today(self) -> None:
+        limits = self.engine.caller_limits
+        if any(own.daily_tokens is not None for own in limits.own.values()):
+            limits.today = await in_thread(quotas.read_today, timezone.now())
+
+    async def _keep_counting(self) -> None:
+        """Follow what all processes have used of limits a day; without one nothing is asked."""
+        while True:
+            await asyncio.sleep(_COUNT_S)
+            try:
+                await self._count_today()
+            except (DatabaseError, OSError) as fault:
+                log.warning("tokens_of_today_not_read", fault=type(fault).__name__)
 
     async def forget_keys(self) -> None:
         self.verifier.forget()

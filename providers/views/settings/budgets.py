@@ -24,7 +24,9 @@ from providers.ledger.visible import (
 from providers.people.permissions import Capability
 from providers.people.standing import standing_of
 from providers.reports.burn_down import BurnDown, burn_down
+from providers.views.settings import quotas
 from providers.views.settings.budget_tree import in_tree
+from providers.views.settings.quotas import QuotaRow
 from providers.views.settings.sections import show
 
 BUDGETS = "providers:budgets"
@@ -54,6 +56,7 @@ class BudgetsPage:
 
     rows: list[Row]
     others: list[Row]
+    quotas: list[QuotaRow]
     may_set: bool
 
 
@@ -78,6 +81,7 @@ def budgets_page(request: HttpRequest) -> HttpResponse:
     page = BudgetsPage(
         rows=[row_of(balance, now, depth) for balance, depth in in_tree(visible)],
         others=[row_of(balance, now) for balance in others],
+        quotas=quotas.rows_for(standing),
         may_set=standing.may(Capability.MANAGE_BUDGETS),
     )
     return show(request, "budgets", page)

@@ -9,7 +9,7 @@ from providers.engine.call import Answer, Caller, Source
 from providers.engine.errors import BudgetExceeded, InvalidRequest, RateLimited
 from providers.engine.events import TextDelta
 from providers.engine.pipeline import Engine
-from providers.engine.steps.caller_limits import Quota, Quotas
+from providers.engine.quotas import Quota, Quotas
 from providers.engine.usage import Usage
 from tests.fakes import MemoryLedger, Script, a_deployment, a_request, a_route, an_answer
 

@@ -18,6 +18,7 @@ from providers.models import (
     BudgetAlert,
     BudgetWindow,
     Credential,
+    Quota,
     Reservation,
     Route,
     Team,
@@ -86,6 +87,7 @@ def an_alert(team: Team) -> BudgetAlert:
 
 SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "token": lambda _world, _team, _user: "no-such-token",
+    "quota_id": lambda _world, team, _user: Quota.objects.get_or_create(team=team, rpm=5)[0].pk,
     "alert_id": lambda _world, team, _user: an_alert(team).pk,
     "key_id": lambda _world, team, user: a_key(team, user).pk,
     "credential_id": lambda _world, team, user: a_credential(team, user).pk,

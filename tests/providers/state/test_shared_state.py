@@ -18,7 +18,7 @@ from providers.engine.circuits import LocalCircuits
 from providers.engine.errors import CircuitOpen, RateLimited, UpstreamUnavailable
 from providers.engine.pipeline import Engine
 from providers.engine.ports import BreakerLimits, BreakerWord, Draw, Lease
-from providers.engine.steps.caller_limits import Quota, Quotas
+from providers.engine.quotas import Quota, Quotas
 from providers.state.redis_circuits import RedisCircuits
 from providers.state.redis_limiter import RedisLimiter
 from providers.state.redis_link import RedisLink, ended

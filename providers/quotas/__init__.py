@@ -1,0 +1,1 @@
+"""Quotas of single keys, people and teams, and the tokens that they have used today."""
