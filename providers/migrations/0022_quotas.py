@@ -27,7 +27,7 @@ def _of(model):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("providers", "0020_hang_up")]
+    dependencies = [("providers", "0021_statements")]
 
     operations = [
         migrations.CreateModel(
