@@ -11,14 +11,16 @@ import shutil
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.test.utils import setup_databases, teardown_databases
+from psycopg import OperationalError
 
+from tests import databases
 from tests.engine.adapters.recorded.table import lines as recordings_table
 from tests.engine.filters.scores import lines as detectors_table
 from tests.redis_server import RedisServer
@@ -42,45 +44,21 @@ def embedded_postgres() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(
-    embedded_postgres: None, django_db_modify_db_settings_parallel_suffix: None
-) -> None:
-    """pytest-django asks for this before it makes the test database, and only then."""
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """End what a test's loop or thread left connected; the test database could not be dropped."""
-    yield
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-
-
-@pytest.fixture(scope="session")
-def committed_database(
-    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any
+def django_db_setup(
+    embedded_postgres: None, django_db_blocker: Any, worker_id: str
 ) -> Iterator[None]:
-    """Make sure of the test database for tests that commit.
-
-    pytest-django makes it only where some test uses its own fixtures; without it, such a test
-    run by itself would write into the developer's database.
-    """
-    if connection.settings_dict["NAME"].startswith("test_"):
+    """Replace pytest-django's, which migrates a database for each worker."""
+    with django_db_blocker.unblock(), databases.copied(worker_id) as name:
+        before = connection.settings_dict["NAME"]
+        connection.close()
+        settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
         yield
-        return
-    keep = request.config.getvalue("reuse_db")
-    with django_db_blocker.unblock():
-        names = setup_databases(0, interactive=False, keepdb=keep, aliases={"default"})
-        yield
-        connection.close_pool()
-        teardown_databases(names, 0, keepdb=keep)
+        connection.close()
+        settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = before
 
 
 @pytest.fixture(scope="module")
-def committed_rows(committed_database: None, django_db_blocker: Any) -> Iterator[None]:
+def committed_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Let the tests of a module commit, and leave nothing of it to those after them."""
     yield
     with django_db_blocker.unblock():
@@ -139,6 +117,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Where everything was installed, a skipped test is a fault."""
     reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    is_controller = not hasattr(session.config, "workerinput")
+    if is_controller and not settings.GAIWEB.has_embedded_postgres:
+        with suppress(OperationalError):
+            databases.forget_templates()
     has_skipped = reporter is not None and reporter.stats.get("skipped")
     if "GAIWEB_CI" in os.environ and has_skipped and exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

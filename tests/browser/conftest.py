@@ -64,14 +64,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("browser")
-
-
-@pytest.fixture(scope="package")
-def template(data_dir: Path, embedded_postgres: None) -> Iterator[str]:
-    with servers.template(data_dir) as name:
-        yield name
+def data_dir(tmp_path_factory: pytest.TempPathFactory, embedded_postgres: None) -> Path:
+    """Have a folder for what servers keep, with the static files collected."""
+    data_dir = tmp_path_factory.mktemp("browser")
+    Server("postgres", data_dir).python(
+        "from gaiweb.static import collect_if_changed; collect_if_changed()"
+    )
+    return data_dir
 
 
 @pytest.fixture(scope="package")
@@ -81,9 +80,9 @@ def upstream() -> Iterator[FakeUpstream]:
 
 
 @pytest.fixture(scope="package")
-def server(template: str, data_dir: Path, upstream: FakeUpstream) -> Iterator[Server]:
+def server(data_dir: Path, upstream: FakeUpstream) -> Iterator[Server]:
     """Run one with a team, a budget, the demo, and routes to a provider with faults to order."""
-    with servers.running(template, data_dir, "shared") as server:
+    with servers.running(data_dir, "shared") as server:
         server.python(_CATALOG.format(commands=_commands(upstream)) + 'print("null")')
         yield server
 

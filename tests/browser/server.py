@@ -15,70 +15,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import psycopg
-from django.conf import settings
-from psycopg import sql
+from tests import databases
 
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = "gaiweb_browser_template"
+ROOT = databases.ROOT
 START_LIMIT_S = 60
 
 
-def _address(database: str) -> str:
-    """`DATABASE_URL` of a database beside the configured one; a socket's folder is a host too."""
-    ours = settings.DATABASES["default"]
-    user, password = quote(ours["USER"] or ""), quote(ours["PASSWORD"] or "")
-    host = quote(ours["HOST"] or "", safe="")
-    port = f":{ours['PORT']}" if ours["PORT"] else ""
-    return f"postgres://{user}{':' + password if password else ''}@{host}{port}/{database}"
-
-
-def _execute(statement: str, name: str, *more: str) -> None:
-    ours = settings.DATABASES["default"]
-    known = {
-        "user": ours["USER"],
-        "password": ours["PASSWORD"],
-        "host": ours["HOST"],
-        "port": ours["PORT"],
-    }
-    with psycopg.connect(
-        dbname="postgres", autocommit=True, **{k: v for k, v in known.items() if v}
-    ) as connection:
-        names = [sql.Identifier(each) for each in (name, *more)]
-        connection.execute(sql.SQL(statement).format(*names))
-
-
 @contextmanager
-def template(data_dir: Path) -> Iterator[str]:
-    """Make a migrated database to copy, and the static files collected into `data_dir`."""
-    name = f"{TEMPLATE}_{os.getpid()}"
-    _execute("CREATE DATABASE {}", name)
-    try:
-        server = Server(name, data_dir)
-        server.manage("migrate", "--verbosity", "0")
-        server.python("from gaiweb.static import collect_if_changed; collect_if_changed()")
-        yield name
-    finally:
-        _execute("DROP DATABASE {} WITH (FORCE)", name)
-
-
-@contextmanager
-def copied(template_name: str, label: str) -> Iterator[str]:
-    """Answer the name of a fresh copy of the template."""
-    name = f"gaiweb_browser_{label}_{os.getpid()}"
-    _execute("CREATE DATABASE {} TEMPLATE {}", name, template_name)
-    try:
-        yield name
-    finally:
-        _execute("DROP DATABASE {} WITH (FORCE)", name)
-
-
-@contextmanager
-def running(template_name: str, data_dir: Path, label: str, **settings: str) -> Iterator[Server]:
-    """Run a server on a fresh copy of the template; `settings` are those of its environment."""
-    with copied(template_name, label) as name:
+def running(data_dir: Path, label: str, **settings: str) -> Iterator[Server]:
+    """Run a server on a fresh database; `settings` are those of its environment."""
+    with databases.copied(label) as name:
         server = Server(name, data_dir, settings=settings)
         try:
             server.start()
@@ -112,7 +59,7 @@ class Server:
         return {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "gaiweb.settings",
-            "DATABASE_URL": _address(self.database),
+            "DATABASE_URL": databases.address(self.database),
             "GAIWEB_DATA_DIR": str(self.data_dir),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),

@@ -77,7 +77,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(template: str, data_dir: Path, upstream: FakeUpstream) -> Iterator[House]:
+def house(data_dir: Path, upstream: FakeUpstream) -> Iterator[House]:
     """Run a server of its own: two deployments, one of them down, and some traffic."""
     price = ("--input-price", "1", "--output-price", "10", "--max-output", "2000")
     fake = ("--kind", "openai_chat", "--local", "--base-url", upstream.openai_url)
@@ -87,7 +87,7 @@ def house(template: str, data_dir: Path, upstream: FakeUpstream) -> Iterator[Hou
         ("provider", "add", "fake", *fake, "--key-env", "KEY"),
         ("route", "add", "safe", "--to", "fake/down-503", "--to", "fake/fox", *price),
     ]
-    with servers.running(template, data_dir, "operator") as server:
+    with servers.running(data_dir, "operator") as server:
         house = House(server, *server.python(_WORLD.format(commands=commands)))
         house.wait_for("demo", "safe")
         for route in ("safe", "safe", "demo"):

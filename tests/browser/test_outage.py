@@ -21,7 +21,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.server import ROOT, Server, copied, free_port
+from tests import databases
+from tests.browser.server import ROOT, Server, free_port
 from tests.browser.test_playground import ask, final
 
 QUICK = {
@@ -114,9 +115,9 @@ class House:
 
 
 @pytest.fixture
-def house(template: str, tmp_path: Path) -> Iterator[House]:
+def house(embedded_postgres: None, tmp_path: Path) -> Iterator[House]:
     """Start the product as the README says, on a migrated database and with quick clocks."""
-    with copied(template, "outage") as database:
+    with databases.copied("outage") as database:
         server = Server(database, tmp_path, free_port(), QUICK)
         log = tmp_path / "log"
         with log.open("wb") as sink:

@@ -59,9 +59,9 @@ print(json.dumps([settings.SESSION_COOKIE_NAME, session.session_key]))
 
 
 @pytest.fixture(scope="module")
-def owned(template: str, data_dir: Path) -> Iterator[tuple[Server, dict[str, str]]]:
+def owned(data_dir: Path) -> Iterator[tuple[Server, dict[str, str]]]:
     """Run a server with something in every section; the cookie is the owner's."""
-    with servers.running(template, data_dir, "settings") as server:
+    with servers.running(data_dir, "settings") as server:
         name, value = server.python(_OWNER)
         yield server, {"name": name, "value": value, "url": server.url}
 

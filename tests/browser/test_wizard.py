@@ -21,9 +21,9 @@ print(json.dumps(accounts.setup_link()))
 
 
 @pytest.fixture
-def fresh(template: str, data_dir: Path) -> Iterator[Server]:
+def fresh(data_dir: Path) -> Iterator[Server]:
     """Run a server that nobody owns yet."""
-    with servers.running(template, data_dir, "wizard") as server:
+    with servers.running(data_dir, "wizard") as server:
         yield server
 
 

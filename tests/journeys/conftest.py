@@ -14,7 +14,7 @@ from tests.upstream import FakeUpstream
 
 
 @pytest.fixture(scope="package")
-def committed(committed_database: None, django_db_blocker: Any) -> Iterator[Any]:
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
     """Commit rows that another process sees; nothing is left of them."""
     with django_db_blocker.unblock(), psycopg.connect(conninfo(), autocommit=True) as books:
         sweep()

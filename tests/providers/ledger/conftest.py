@@ -15,6 +15,9 @@ from providers.ledger.postgres import PostgresLedger
 from tests.providers.ledger.ledgers import Books
 
 TABLES = (
+    "spendday",
+    "spendquarter",
+    "spendgroup",
     "entry",
     "reservation",
     "budgetwindow",
@@ -56,7 +59,7 @@ def books(conninfo: str, transactional_db: None, django_db_blocker: Any) -> Iter
     with django_db_blocker.unblock(), psycopg.connect(conninfo, autocommit=True) as own:
         clear = ";".join(f"DELETE FROM providers_{table}" for table in TABLES)
         # Rows of it are kept from deletion, one by one.
-        clear += ";TRUNCATE providers_auditentry"
+        clear += ";TRUNCATE providers_auditentry; UPDATE providers_spendfold SET until = NULL"
         own.execute(clear)
         yield Books(own)
         connection.close()

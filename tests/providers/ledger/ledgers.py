@@ -64,13 +64,6 @@ class Books:
     own: psycopg.Connection[tuple[Any, ...]]
     named: dict[str, int] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        """Forget the sums of entries that were cleared; a trigger keeps them, nobody takes away."""
-        self.own.execute(
-            "DELETE FROM providers_spendday; DELETE FROM providers_spendquarter;"
-            " DELETE FROM providers_spendgroup; UPDATE providers_spendfold SET until = NULL"
-        )
-
     def all(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
         return self.own.execute(query, arguments).fetchall()
 

@@ -45,6 +45,7 @@ def server(conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def budget(server: OwnServer) -> None:
     with psycopg.connect(server.conninfo, autocommit=True) as own:
         own.execute("TRUNCATE providers_entry, providers_reservation, providers_budget CASCADE")
+        own.execute("TRUNCATE providers_spendquarter, providers_spendgroup CASCADE")
         Books(own).budget(1_000_000, period="total")
 
 
