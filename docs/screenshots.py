@@ -61,6 +61,7 @@ PAGES = {
     "costs": "/costs/?period=30d",
     "settings-providers": "/settings/providers/",
     "settings-routes": "/settings/routes/",
+    "settings-prices": "/settings/prices/",
     "settings-budgets": "/settings/budgets/",
     "settings-tools": "/settings/tools/",
     "settings-keys": "/settings/keys/",

@@ -25,6 +25,7 @@ from providers.views.settings import (
     keys,
     members,
     policies,
+    prices,
     providers,
     quotas,
     routes,
@@ -93,6 +94,12 @@ _routes = [
     path("<int:route_id>/remove/", routes.remove, name="route_remove"),
 ]
 
+_prices = [
+    path("", prices.prices_page, name="prices"),
+    path("<int:deployment_id>/", prices.edit, name="price"),
+    path("end/<int:price_id>/", prices.end, name="price_end"),
+]
+
 _budgets = [
     path("", budgets.budgets_page, name="budgets"),
     path("new/", budget_edits.new, name="budget_new"),
@@ -148,6 +155,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/", settings.first, name="settings"),
     path("settings/providers/", include(_providers)),
     path("settings/routes/", include(_routes)),
+    path("settings/prices/", include(_prices)),
     path("settings/budgets/", include(_budgets)),
     path("settings/tools/", include(_tools)),
     path("settings/keys/", include(_keys)),

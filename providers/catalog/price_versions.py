@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import fields, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -43,6 +44,12 @@ def find(versions: Iterable[str]) -> dict[str, Price]:
     """Look prices up; a version that is missing in the answer is not known here."""
     rows = PriceVersion.objects.filter(version__in=set(versions))
     return {row.version: _price(row.rates, row.version) for row in rows}
+
+
+def first_seen(version: str) -> datetime | None:
+    """Tell when it was written down here; None: never yet."""
+    rows = PriceVersion.objects.filter(version=version)
+    return rows.values_list("first_seen_at", flat=True).first()
 
 
 def _rates(price: Price) -> Rates:

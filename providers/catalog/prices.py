@@ -12,6 +12,7 @@ import genai_prices
 from django.utils import timezone
 from genai_prices import data_snapshot
 
+from providers.catalog.overrides import in_force
 from providers.catalog.presets import address_of
 from providers.catalog.price_versions import named
 from providers.engine.usage import Price
@@ -43,9 +44,14 @@ _EMBEDS = "embed"
 def price_of(deployment: Deployment, now: datetime | None = None) -> Price | None:
     """Answer the price in force. None: nobody knows it, which is not zero."""
     now = now or timezone.now()
-    row = deployment.prices.filter(effective_from__lte=now).order_by("-effective_from", "-pk")
-    for newest in row[:1]:
-        return _operators(newest)
+    own = in_force(list(deployment.prices.filter(effective_from__lte=now)), now)
+    if own is not None:
+        return _operators(own)
+    return published_of(deployment, now)
+
+
+def published_of(deployment: Deployment, now: datetime) -> Price | None:
+    """Answer what holds where the operator says nothing. None: nobody publishes it."""
     provider = deployment.provider
     if provider.kind == "demo":
         return FREE

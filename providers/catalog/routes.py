@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils import timezone
 
 from providers import audit
 from providers.catalog.faults import CatalogError
+from providers.catalog.overrides import MOST_USD_PER_MTOK, in_force
 from providers.models import Deployment, Price, Provider, Route, RouteTarget, User
 
 DEMO = "demo"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,119}")
 _LONGEST_MODEL = 200
-_MOST_USD_PER_MTOK = Decimal(100_000)
 _MOST_WEIGHT = 1_000_000
 
 
@@ -71,11 +72,14 @@ def add_route(
 def set_price(deployment: Deployment, price: OwnPrice, by: User | None = None) -> None:
     """Add a price from now on, unless it is the one in force. Raises CatalogError."""
     _check_numbers(price, None)
-    newest = deployment.prices.order_by("-effective_from", "-pk").first()
+    newest = in_force(list(deployment.prices.all()), timezone.now())
     if newest and (newest.input_usd, newest.output_usd) == (price.input_usd, price.output_usd):
         return
     Price.objects.create(
-        deployment=deployment, input_usd=price.input_usd, output_usd=price.output_usd
+        deployment=deployment,
+        input_usd=price.input_usd,
+        output_usd=price.output_usd,
+        made_by=by.email if by else "",
     )
     before = {"input_usd": newest.input_usd, "output_usd": newest.output_usd} if newest else None
     after = {"input_usd": price.input_usd, "output_usd": price.output_usd}
@@ -125,7 +129,7 @@ def _check_numbers(prices: OwnPrice | None, max_output: int | None) -> None:
     if prices is not None:
         for field in ("input_usd", "output_usd"):
             value: Decimal = getattr(prices, field)
-            if not value.is_finite() or not 0 <= value <= _MOST_USD_PER_MTOK:
+            if not value.is_finite() or not 0 <= value <= MOST_USD_PER_MTOK:
                 raise CatalogError(
                     "A price is dollars per million tokens, from 0 to 100,000.",
                     field=field.replace("_usd", "_price"),

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch
+from django.utils import timezone
 
 from providers.catalog import price_versions
+from providers.catalog.overrides import next_change
 from providers.catalog.presets import preset_of
 from providers.catalog.prices import price_of
 from providers.catalog.traits import TRAITS, lacks_of, numbers_of, window_of
@@ -34,11 +36,15 @@ class RouteInfo:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Only what can be called: enabled routes with at least one enabled target."""
+    """Only what can be called: enabled routes with at least one enabled target.
+
+    At `next_price_at` a price of an operator's begins or ends; None: none is planned.
+    """
 
     routes: Mapping[str, engine.Route]
     infos: tuple[RouteInfo, ...]
     deployments: Mapping[int, engine.Deployment]
+    next_price_at: datetime | None = None
 
 
 EMPTY = Catalog({}, (), {})
@@ -46,6 +52,7 @@ EMPTY = Catalog({}, (), {})
 
 def read(limits: Limits) -> Catalog:
     """Read all of it, and write down the prices that are new. Sync: it asks the database."""
+    now = timezone.now()
     rows = Deployment.objects.filter(is_enabled=True, provider__is_enabled=True)
     deployments = {row.pk: deployment(row, limits) for row in rows.select_related("provider")}
     price_versions.keep(each.price for each in deployments.values())
@@ -66,7 +73,7 @@ def read(limits: Limits) -> Catalog:
             }
             routes[row.name] = engine.Route(row.name, found, weights)
             infos.append(_info(row, found))
-    return Catalog(routes, tuple(infos), deployments)
+    return Catalog(routes, tuple(infos), deployments, next_change(now))
 
 
 def deployment(row: Deployment, limits: Limits) -> engine.Deployment:

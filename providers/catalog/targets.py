@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from providers.catalog.faults import CatalogError
+from providers.catalog.overrides import in_force
 from providers.catalog.presets import address_of
 from providers.catalog.prices import FREE, price_of, published
 from providers.catalog.routes import OwnPrice, add_route, set_max_output, set_price
@@ -99,6 +100,6 @@ def price_known(provider: Provider, model: str) -> Price | None:
 
 
 def own_price(provider: Provider, model: str) -> PriceRow | None:
-    """Look up the operator's newest word on it."""
+    """Look up the operator's word on it that holds now."""
     rows = PriceRow.objects.filter(deployment__provider=provider, deployment__model=model)
-    return rows.order_by("-effective_from", "-pk").first()
+    return in_force(list(rows), timezone.now())

@@ -68,9 +68,10 @@ class Deployment(models.Model):
 
 
 class Price(models.Model):
-    """Set by an operator; the newest row whose time has come wins over the published prices.
+    """Set by an operator; of those that hold, the one that began last wins over published prices.
 
-    USD per million tokens. Rows are added, never edited, so that old entries can be recomputed.
+    USD per million tokens. Rows are added, never edited but to let them end: they are the history.
+    `source` and `made_by` (an e-mail address) empty: set with a route, or at the machine.
     """
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="prices")
@@ -79,6 +80,9 @@ class Price(models.Model):
     cache_read_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
     cache_write_usd = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
     effective_from = models.DateTimeField(default=timezone.now)
+    effective_until = models.DateTimeField(null=True, blank=True)
+    source = models.CharField(max_length=200, blank=True)
+    made_by = models.CharField(max_length=254, blank=True)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["deployment", "-effective_from"])]

@@ -86,6 +86,7 @@ class Wired:
     catalog: snapshot.Catalog = snapshot.EMPTY
     policies: Mapping[int, Policy] = field(default_factory=dict)
     open_calls: OpenCalls = field(default_factory=OpenCalls)
+    repriced: asyncio.Event = field(default_factory=asyncio.Event)
     changes: Changes = field(init=False)
     live: Live = field(init=False)
     watch: Watch = field(init=False)
@@ -130,8 +131,14 @@ class Wired:
         await self.read_tools()
         await self.read_quotas()
         await self.changes.start()
-        for work in (self._keep_flushing(), self._keep_counting(), vitals.keep_measuring()):
-            self.kept_up.append(asyncio.create_task(work))
+        work = (
+            self._keep_flushing(),
+            self._keep_pricing(),
+            self._keep_counting(),
+            vitals.keep_measuring(),
+        )
+        for each in work:
+            self.kept_up.append(asyncio.create_task(each))
 
     async def stop(self) -> None:
         """Settle and write what waits, then close every connection."""
@@ -179,6 +186,7 @@ class Wired:
 
     async def read_catalog(self) -> None:
         self.catalog = await in_thread(snapshot.read, environment.limits_of)
+        self.repriced.set()
 
     async def read_credentials(self) -> None:
         self.secrets.publish(await in_thread(read_sealed))
@@ -224,6 +232,25 @@ class Wired:
 
     async def forget_keys(self) -> None:
         self.verifier.forget()
+
+    async def _keep_pricing(self) -> None:
+        """Take a price that was planned at its moment, and let one go at its end."""
+        while True:
+            self.repriced.clear()
+            moment = self.catalog.next_price_at
+            wait_s = None if moment is None else (moment - timezone.now()).total_seconds()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self.repriced.wait()
+            except TimeoutError:
+                await self._reprice()
+
+    async def _reprice(self) -> None:
+        try:
+            await self.read_catalog()
+        except (DatabaseError, TimeoutError) as fault:
+            log.warning("prices_not_read", fault=type(fault).__name__)
+            await asyncio.sleep(_SHORTEST_FLUSH_S)
 
     async def _keep_flushing(self) -> None:
         while True:

@@ -14,7 +14,7 @@ from tests.upstream import FakeUpstream
 
 SECTIONS = (
     *("providers", "credentials", "routes", "budgets", "tools", "keys", "policies"),
-    *("cache", "members", "audit"),
+    *("cache", "members", "audit", "prices"),
 )
 FORMS = (
     *(
@@ -27,7 +27,12 @@ FORMS = (
     ),
     *("tools/new/https", "tools/new/mock", "tools/new/rows"),
 )
-LISTED = {"providers": "Edit demo", "routes": "Edit fast", "tools": "Edit calculator"}
+LISTED = {
+    "providers": "Edit demo",
+    "routes": "Edit fast",
+    "tools": "Edit calculator",
+    "prices": "Price of openai/gpt-4o-mini",
+}
 """Pages of one thing, by the link that leads there."""
 
 _OWNER = """
@@ -44,6 +49,8 @@ for words in (
     "provider add demo --kind demo",
     "route add fast --to openai/gpt-4o-mini --to demo/demo",
     "route add mystery --to openai/never-heard-of",
+    "price set openai/gpt-4o-mini --input 0.1 --output 0.5 --source Contract",
+    "price set openai/gpt-4o-mini --input 0.2 --output 1 --source Contract --from 2999-01-01",
     "budget set --scope org --limit 20 --period month --hard",
     "key issue --user ada@example.org --name laptop",
     "member add --email ben@example.org --team our-team --role member",

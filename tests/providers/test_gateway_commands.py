@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from providers import catalog
 from providers.models import (
     Credential,
     Membership,
@@ -204,3 +205,28 @@ def test_a_route_is_added_with_weights_limits_and_abilities(acme: None) -> None:
     run("route", "add", "gpt", "--to", "acme/one", "--context-tokens", "0")
     deployment.refresh_from_db()
     assert (deployment.context_tokens, deployment.first_token_timeout_s) == (None, 2.5)
+
+
+def test_a_price_is_set_once_shown_and_planned() -> None:
+    catalog.add_provider(
+        name="own", kind="openai_chat", base_url="http://127.0.0.1:9/v1", is_local=True, secret="x"
+    )
+    catalog.add_route(name="house", targets=["own/llama"])
+    assert run("price", "show")["prices"][0]["version"] is None
+    words = ["price", "set", "own/llama", "--input", "1.5", "--output", "2", "--source", "Bill 7"]
+    first, again = run(*words), run(*words)
+    assert first == again
+    assert run("price", "show")["prices"][0]["input_usd"] == "1.5"
+    planned = run(*words, "--from", "2999-01-01", "--cache-read", "0.1")
+    assert planned["from"] == "2999-01-01T00:00:00+00:00"
+    assert run("price", "show")["prices"][0]["input_usd"] == "1.5"
+    for wrong, named in (
+        (["--input", "x"], "--input"),
+        (["--from", "soon"], "--from"),
+        (["--until", "2020-01-01"], "--until"),
+        (["--source", " "], "--source"),
+    ):
+        with pytest.raises(CommandError, match=named):
+            run(*words, *wrong)
+    with pytest.raises(CommandError, match="MODEL"):
+        run("price", "set", "own/other", *words[3:])

@@ -16,6 +16,7 @@ SECTIONS = (
     ("Providers", "providers:providers"),
     ("Provider keys", "providers:credentials"),
     ("Routes", "providers:routes"),
+    ("Prices", "providers:prices"),
     ("Budgets", "providers:budgets"),
     ("Tools", "providers:tools"),
     ("API keys", "providers:keys"),
