@@ -84,7 +84,7 @@ class Shown:
 class Row:
     """`own` None: published, or `shown` None as well: nobody knows it. `source` in words.
 
-    `since` is when this price was first used here; `planned` begins next.
+    `since` is when this price was first used here; `planned` begins next, and is `then` in words.
     """
 
     deployment: Deployment
@@ -94,6 +94,7 @@ class Row:
     own: Price | None
     since: datetime | None
     planned: Price | None
+    then: Shown | None
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,7 @@ def _row(deployment: Deployment) -> Row:
         own=holds,
         since=_since(price, holds),
         planned=planned[-1] if planned else None,
+        then=_own(planned[-1]) if planned else None,
     )
 
 

@@ -85,6 +85,7 @@ def test_a_planned_price_holds_from_its_moment_to_its_end_and_stays_in_the_histo
     form = sent(begins=f"{begins:%Y-%m-%dT%H:%M}", until=f"{ends:%Y-%m-%dT%H:%M}")
     page = otto.post(path, form, follow=True).content.decode()
     assert "Change planned" in page
+    assert "UTC: $0.10 in, $20.00 out." in page
 
     def input_at(moment: Any) -> Any:
         price = price_of(model("gpt-4o-mini"), moment)
