@@ -95,6 +95,7 @@ SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "route_id": lambda _world, _team, _user: a_route().pk,
     # Belongs to no team; one that exists would be asked for real.
     "deployment_id": lambda _world, _team, _user: 0,
+    "price_id": lambda _world, _team, _user: 0,
     "tool_id": lambda _world, team, _user: a_tool(team).pk,
     # Nobody's: what is set by hand is for operators, whatever it is about.
     "override_id": lambda _world, _team, _user: 0,
