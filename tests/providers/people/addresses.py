@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -21,6 +22,7 @@ from providers.models import (
     Quota,
     Reservation,
     Route,
+    Statement,
     Team,
     Tool,
     ToolKind,
@@ -79,6 +81,12 @@ def a_credential(team: Team, user: User) -> Credential:
     return credentials.add(provider, "sk-own", credentials.Holder(user=user))
 
 
+def a_statement(team: Team) -> Statement:
+    facts = {"time_zone": "UTC", "made_at": timezone.now(), "cost_nano": 0, "number": team.pk}
+    month = date(2026, 10, 1)
+    return Statement.objects.get_or_create(team=team, month=month, defaults=facts)[0]
+
+
 def an_alert(team: Team) -> BudgetAlert:
     window = BudgetWindow.objects.get(budget=a_budget(team))
     facts = {"spent_nano": 1, "limit_nano": 1}
@@ -95,6 +103,7 @@ SAMPLES: dict[str, Callable[[World, Team, User], object]] = {
     "route_id": lambda _world, _team, _user: a_route().pk,
     # Belongs to no team; one that exists would be asked for real.
     "deployment_id": lambda _world, _team, _user: 0,
+    "number": lambda _world, team, _user: a_statement(team).number,
     "price_id": lambda _world, _team, _user: 0,
     "tool_id": lambda _world, team, _user: a_tool(team).pk,
     # Nobody's: what is set by hand is for operators, whatever it is about.
