@@ -9,13 +9,13 @@ from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
 
-_SHARE_A_SERVER = (
-    "tests/browser/test_playground",
-    "tests/browser/",
-    "tests/journeys/gateway/",
-)
-_OWN_HOUSE = ("tests/browser/test_outage.py", "tests/journeys/gateway/test_gateway_shared_limits")
-_SLOW = (*_SHARE_A_SERVER, "tests/gaiweb/test_up.py", "tests/journeys/")
+_SHARE_A_SERVER = {
+    "tests/browser/test_playground": "browser",
+    "tests/browser/test_batches": "browser",
+    "tests/journeys/gateway/test_gateway_shared_limits": "processes of its own",
+    "tests/journeys/gateway/": "gateway",
+}
+_SLOW = ("tests/browser/", "tests/journeys/", "tests/gaiweb/test_up.py")
 
 
 class ByServer(LoadScopeScheduling):
@@ -25,9 +25,7 @@ class ByServer(LoadScopeScheduling):
 
 def worker_group(nodeid: str) -> str:
     file = nodeid.partition("::")[0]
-    if file.startswith(_OWN_HOUSE):
-        return file
-    return next((folder for folder in _SHARE_A_SERVER if file.startswith(folder)), file)
+    return next((_SHARE_A_SERVER[name] for name in _SHARE_A_SERVER if file.startswith(name)), file)
 
 
 def slow_first(items: list[Any]) -> None:

@@ -125,7 +125,11 @@ def faults() -> list[str]:
 
 @pytest.fixture
 def context(chromium: Browser, faults: list[str]) -> Iterator[BrowserContext]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context = chromium.new_context(
+        viewport={"width": 1280, "height": 800},
+        # Drawing what moves is most of what a browser without a graphics card does.
+        reduced_motion="reduce",
+    )
     context.set_default_timeout(20_000)
 
     def watch(page: Page) -> None:
