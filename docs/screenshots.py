@@ -22,6 +22,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
@@ -59,6 +60,9 @@ SCHEMA = {
 PAGES = {
     "health": "/health/",
     "costs": "/costs/?period=30d",
+    "statements": "/costs/statements/",
+    "statement": "/costs/statements/1/",
+    "batches": "/playground/batches/",
     "settings-providers": "/settings/providers/",
     "settings-routes": "/settings/routes/",
     "settings-prices": "/settings/prices/",
@@ -191,6 +195,8 @@ def furnish(home: Installation, upstream: ScriptedUpstream) -> str:
         "key issue --user ada@example.com --name laptop --json",
     )
     home.seed("live_through_a_month")
+    last_month = datetime.now(UTC).replace(day=1) - timedelta(days=1)
+    home.manage(f"statement make --month {last_month:%Y-%m}")
     secret = str(json.loads(said.splitlines()[-1])["key"])
     for number in range(18):
         call(home, secret, "default", f"Which team answers ticket {number % 5}?")
@@ -263,6 +269,9 @@ def visit_the_rest(page: Page, home: Installation, camera: Camera) -> None:
     page.get_by_role("button", name="Test", exact=True).click()
     expect(page.locator("#tried")).to_contain_text("Okapi")
     camera.take(page, "settings-tool")
+    page.goto(f"{home.url}/settings/budgets/")
+    page.locator("main a[href$='/explained/']").first.click()
+    camera.take(page, "settings-budget-explained")
     page.goto(f"{home.url}/settings/routes/")
     page.get_by_role("link", name="Edit fast").click()
     camera.take(page, "settings-route")

@@ -30,7 +30,7 @@ from providers.engine.call import Caller, Source
 from providers.engine.routes import Deployment
 from providers.models import AuditEntry, Credential, Provider, Team, Tool, ToolKind, User
 from providers.tools import secret as tool_secret
-from tests.browser.server import ROOT, _address
+from tests.databases import ROOT, address
 from tests.forked import IS_TORTURE
 
 COUNT = 1000
@@ -136,7 +136,7 @@ def test_killed_half_way_under_traffic_it_goes_on_with_what_is_left(
 ) -> None:
     name = connection.settings_dict["NAME"]
     text = ",".join(f"{each}:{_base64(key)}" for each, key in NEW.keys.items())
-    environ = {**os.environ, "DATABASE_URL": _address(name), "GAIWEB_KEY_RING": text}
+    environ = {**os.environ, "DATABASE_URL": address(name), "GAIWEB_KEY_RING": text}
     environ["GAIWEB_DATA_DIR"] = str(tmp_path)
     environ["DJANGO_SETTINGS_MODULE"] = "gaiweb.settings"
     words = [sys.executable, "manage.py", "rekey", "--batch", "20"]
