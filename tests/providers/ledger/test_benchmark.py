@@ -1,11 +1,11 @@
-"""What benchmarks/admissions.py compares does the same work: same rows, same counters."""
+"""What benchmarks/ledger.py compares does the same work: same rows, same counters."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from benchmarks.admissions import COST_NANO, GroupCommit, Orm, Payer, Psycopg, prepare
+from benchmarks.ledger import COST_NANO, GroupCommit, Orm, Payer, Psycopg, prepare
 from providers.ledger import check
 from tests.providers.ledger.ledgers import Books, aside
 
