@@ -12,6 +12,8 @@ from django.db import Error as OrmError
 from psycopg import AsyncConnection, Error
 from structlog import get_logger
 
+from providers.state.ended import ended
+
 log = get_logger(__name__)
 
 LOCK = 0x67616968656174  # "gai_heat"
@@ -35,9 +37,7 @@ class Watch:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
             self._task = None
 
     def hurry(self) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.db import Error as OrmError
 from psycopg import AsyncConnection, Error, sql
 from structlog import get_logger
+
+from providers.state.ended import ended
 
 log = get_logger(__name__)
 
@@ -38,9 +39,7 @@ class Changes:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
 
     async def reread_all(self) -> None:
         for reread in self.readers.values():

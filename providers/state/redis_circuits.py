@@ -25,7 +25,8 @@ from providers.engine.ports import (
     Random,
     Resting,
 )
-from providers.state.redis_link import Away, RedisLink, Script, ended
+from providers.state.ended import ended
+from providers.state.redis_link import Away, RedisLink, Script
 
 SCRIPT = Script("circuit.lua")
 INDEX = "circuits"

@@ -16,6 +16,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 from structlog import get_logger
 
+from providers.state.ended import ended
+
 log = get_logger(__name__)
 
 # One tag, so that a cluster keeps the keys of one script together.
@@ -31,13 +33,6 @@ class Script:
 
     def __init__(self, name: str) -> None:
         self.text = Path(__file__).with_name(name).read_text()
-
-
-async def ended(task: asyncio.Task[None]) -> None:
-    """Cancel it until it ends: a client in the middle of connecting may swallow that once."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait((task,), timeout=0.5)
 
 
 @dataclass(slots=True)

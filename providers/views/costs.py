@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from providers.downloads import download
+from providers.downloads import CSV, download
 from providers.people.permissions import Capability
 from providers.people.standing import Standing, standing_of
 from providers.reports import compared, export, periods, spending
@@ -21,7 +21,7 @@ from providers.reports.cost_chart import EXAMPLE, CostChart, cost_chart
 from providers.reports.dearest import Dear, TooMany, dearest
 from providers.reports.labels import noun_of, title_of
 from providers.reports.periods import Bucket, Period
-from providers.reports.question import Group, Viewer
+from providers.reports.question import Group, Question, Viewer
 from providers.reports.spending import GroupSpend, Spending
 from providers.reports.viewers import viewer_of
 from providers.views.cost_address import Address, Chip, Choice
@@ -131,27 +131,29 @@ def costs_dearest(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def costs_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    address = _address(request)
-    if address.fault:
-        return _refused(address)
-    return download(export.csv_pieces(address.question), _file_name(address, "csv"))
+    return _file(request, export.csv_pieces, "csv")
 
 
 @require_safe
 def costs_focus(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    address = _address(request)
-    if address.fault:
-        return _refused(address)
-    return download(export.focus_pieces(address.question), _file_name(address, "focus.csv"))
+    return _file(request, export.focus_pieces, "focus.csv")
 
 
 @require_safe
 def costs_json(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    return _file(request, export.json_pieces, "json", "application/json")
+
+
+def _file(
+    request: HttpRequest,
+    pieces: Callable[[Question], Iterator[str]],
+    ending: str,
+    content_type: str = CSV,
+) -> HttpResponse | StreamingHttpResponse:
     address = _address(request)
     if address.fault:
         return _refused(address)
-    pieces = export.json_pieces(address.question)
-    return download(pieces, _file_name(address, "json"), "application/json")
+    return download(pieces(address.question), _file_name(address, ending), content_type)
 
 
 def _address(request: HttpRequest) -> Address:

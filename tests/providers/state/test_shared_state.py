@@ -19,9 +19,10 @@ from providers.engine.errors import CircuitOpen, RateLimited, UpstreamUnavailabl
 from providers.engine.pipeline import Engine
 from providers.engine.ports import BreakerLimits, BreakerWord, Draw, Lease
 from providers.engine.quotas import Quota, Quotas
+from providers.state.ended import ended
 from providers.state.redis_circuits import RedisCircuits
 from providers.state.redis_limiter import RedisLimiter
-from providers.state.redis_link import RedisLink, ended
+from providers.state.redis_link import RedisLink
 from providers.state.shared import Shared, Sharing
 from tests.fakes import (
     CALLER,
